@@ -1,0 +1,107 @@
+"""What was measured, as tables and sentences: the same in a terminal and on a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gilnotes.tables import Table
+
+if TYPE_CHECKING:
+    from typing import Iterable, Sequence
+
+    from gilnotes.experiments import Runs
+    from gilnotes.interpreters import Interpreter
+    from gilnotes.timing import LockCost, Ratio, Scaled
+
+
+def race(results: Iterable[tuple[Interpreter, Runs]]) -> Table:
+    """Put what `experiments.race_on` found into a table, one row an interpreter."""
+    results = list(results)
+    if all(len(runs.found) == 1 for _, runs in results):
+        return Table(
+            ("interpreter", "GIL", "found", "lost"),
+            tuple(
+                (*_who(python), str(runs.found[0]), str(runs.expected - runs.found[0]))
+                for python, runs in results
+            ),
+        )
+    return Table(
+        ("interpreter", "GIL", "lost in", "minimum", "median", "maximum"),
+        tuple(
+            (
+                *_who(python),
+                f"{runs.lost_in} of {len(runs.found)}",
+                *map(str, (runs.minimum, runs.median, runs.maximum)),
+            )
+            for python, runs in results
+        ),
+    )
+
+
+def who_lost(results: Iterable[tuple[Interpreter, Runs]]) -> str:
+    """Say in words which interpreters lost updates, and which did not.
+
+    >>> from gilnotes import Counter, experiments, interpreters
+    >>> who_lost([(interpreters.current(), experiments.race(Counter, how_many=0))])
+    'No interpreter lost an update.'
+    """
+    results = list(results)
+    lost = [python.tag for python, runs in results if runs.lost_in]
+    kept = [python.tag for python, runs in results if not runs.lost_in]
+    if not lost:
+        return "No interpreter lost an update."
+    if not kept:
+        return "Every interpreter lost updates."
+    return f"Lost updates: {_listed(lost)}. Lost none in these runs: {_listed(kept)}."
+
+
+def scaling(results: Iterable[tuple[Interpreter, Sequence[Scaled]]]) -> Table:
+    """Put the times of the same work on several numbers of threads into a table."""
+    results = list(results)
+    counts = [scaled.threads for scaled in results[0][1]]
+    first, *more = (f"{count} thread{'s' if count > 1 else ''}" for count in counts)
+    return Table(
+        ("interpreter", "GIL", first, *more),
+        tuple(
+            (
+                *_who(python),
+                f"{rows[0].timing.median * 1000:.1f} ms",
+                *(_ratio(scaled.ratio) for scaled in rows[1:]),
+            )
+            for python, rows in results
+        ),
+    )
+
+
+def lock_cost(results: Iterable[tuple[Interpreter, Sequence[LockCost]]]) -> Table:
+    """Put the cost of a lock into a table: a row an interpreter, a column a number of threads."""
+    results = list(results)
+    counts = [cost.threads for cost in results[0][1]]
+    return Table(
+        (
+            "interpreter",
+            "GIL",
+            "without a lock",
+            *(f"{count} thread{'s' if count > 1 else ''}" for count in counts),
+        ),
+        tuple(
+            (
+                *_who(python),
+                f"{costs[0].without.median * 1e9:.0f} ns",
+                *(_ratio(cost.ratio) for cost in costs),
+            )
+            for python, costs in results
+        ),
+    )
+
+
+def _who(python: Interpreter) -> tuple[str, str]:
+    return python.tag.replace("+gil", ""), "on" if python.gil else "off"
+
+
+def _ratio(ratio: Ratio) -> str:
+    return f"{ratio.median:.2f} × ({ratio.best:.2f} to {ratio.worst:.2f})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

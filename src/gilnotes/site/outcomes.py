@@ -1,0 +1,68 @@
+"""What a block printed, on which interpreter, for how long; and the record of a whole build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gilnotes.interpreters import Interpreter
+from gilnotes.site.blocks import Block
+
+Status = Literal["passed", "failed", "missing"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a block failed, in words that end at a line of the Markdown."""
+
+    message: str
+    """One sentence: `AssertionError: found 499999`, `still running after 30 s`."""
+
+    line: int
+    """The failing statement's line in the file; the fence's where there is none."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One block, run once on one interpreter."""
+
+    block: Block
+    spec: str
+    """The interpreter as a fence names it: `3.9`, `3.13t`."""
+
+    interpreter: Interpreter | None
+    """None: this machine has no such interpreter."""
+
+    status: Status
+    output: str = ""
+    """What reached file descriptors 1 and 2, 64 KiB at most."""
+
+    seconds: float = 0.0
+    measured: str = ""
+    """When, in UTC (ISO 8601)."""
+
+    cached: bool = False
+    failure: Failure | None = None
+
+    def __str__(self) -> str:
+        """`docs/race.md:57 (CPython 3.9.18): AssertionError`."""
+        line = self.failure.line if self.failure else self.block.line
+        where = f" ({self.interpreter.label})" if self.interpreter and self.block.python else ""
+        message = f": {self.failure.message}" if self.failure else ""
+        return f"{self.block.file}:{line}{where}{message}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Every outcome of a build, in the order of the pages and their blocks."""
+
+    outcomes: tuple[Outcome, ...]
+
+    def of(self, place: str) -> tuple[Outcome, ...]:
+        """The outcomes of the block at a place (`docs/race.md:31`), one an interpreter."""
+        return tuple(o for o in self.outcomes if str(o.block) == place)
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """The outcomes that keep the site from being published."""
+        return tuple(o for o in self.outcomes if o.status == "failed")

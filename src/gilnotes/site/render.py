@@ -1,0 +1,148 @@
+"""Outcomes → HTML: what a reader sees of a block, through markdown-exec's own formatter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from markdown import Markdown
+from markdown_exec import base_format
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+from pymdownx.superfences import SuperFencesException  # type: ignore[import-untyped]
+
+from gilnotes.site.outcomes import Outcome, Record
+
+
+class Renderer:
+    """What markdown-exec calls for each block: looks the outcome up, runs nothing."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    def __call__(self, *, code: str, md: Markdown, **options: Any) -> Markup:
+        """The HTML of a block: its source where the fence asks for it, its outcomes, their origin.
+
+        Raises:
+            SuperFencesException: the block was never run, so there is nothing to show. It is
+                the one exception that SuperFences does not swallow.
+        """
+        place = options.get("id", "")
+        outcomes = self.record.of(place)
+        if not outcomes:
+            raise SuperFencesException(
+                f"{place or 'a block without a place'}: not a block of this build's pages, "
+                "so it was not run (does it come from a snippet or another plugin?)"
+            )
+        result = options.pop("result", "")
+        if result or any(outcome.status == "failed" for outcome in outcomes) or len(outcomes) > 1:
+            options["html"] = True
+            output = outcomes_html(outcomes, result or "text")
+        elif options.get("html"):
+            output = outcomes[0].output
+        else:
+            output = escape_html(outcomes[0].output)
+        html = base_format(
+            language="python", run=lambda *_, **__: output, code=code, md=md, **options
+        )
+        return Markup('<div class="block">{}{}</div>').format(html, Markup(_origin(outcomes)))
+
+
+def outcomes_html(outcomes: Sequence[Outcome], language: str) -> str:
+    """One outcome as it was printed; several as a table, one row an interpreter."""
+    if len(outcomes) == 1:
+        return _message(outcomes[0]) + _printed(outcomes[0], language)
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(_name(o))}</th><td>{_gil(o)}</td>"
+        f"<td>{_message(o)}{_printed(o, language)}</td></tr>"
+        for o in outcomes
+    )
+    return (
+        '<div class="outcomes"><table><thead><tr><th scope="col">Interpreter</th>'
+        f'<th scope="col">GIL</th><th scope="col">It printed</th></tr></thead>{rows}</table></div>'
+    )
+
+
+def escape_html(markdown: str) -> str:
+    """Markdown in which raw HTML is text: a block's output is data, its fence has not asked."""
+    parts = re.split(r"(`+)(.+?)(?<!`)\1(?!`)", markdown, flags=re.DOTALL)
+    for index in range(0, len(parts), 3):
+        parts[index] = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", parts[index])
+        if index + 2 < len(parts):
+            parts[index + 2] += parts[index + 1]
+    return "".join(parts)
+
+
+def visible(text: str) -> str:
+    """The text with control characters as the pictures Unicode has for them (␀, ␍)."""
+    text = text.replace("\r\n", "\n")
+    return re.sub("[\0-\x08\x0b-\x1a\x1c-\x1f\x7f]", _picture, text)
+
+
+def _picture(match: re.Match[str]) -> str:
+    return "\u2421" if match[0] == "\x7f" else chr(0x2400 + ord(match[0]))
+
+
+def _printed(outcome: Outcome, language: str) -> str:
+    if outcome.status == "missing":
+        return f"<em>{escape(outcome.output)}</em>"
+    text = visible(outcome.output)
+    if not text:
+        return ""
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        lexer = get_lexer_by_name("text", stripnl=False)
+    if language != "ansi":
+        text = text.replace("\x1b", "\u241b")
+    html: str = highlight(text, lexer, HtmlFormatter(cssclass="highlight", wrapcode=True))
+    return f'<div class="result language-{escape(language)}">{html}</div>'
+
+
+def _message(outcome: Outcome) -> str:
+    if outcome.failure is None:
+        return ""
+    return f'<p class="failure" role="alert">{escape(str(outcome))}</p>'
+
+
+def _origin(outcomes: Sequence[Outcome]) -> str:
+    """The quiet line under an outcome: who printed it, how long it took, when."""
+    ran = [outcome for outcome in outcomes if outcome.interpreter]
+    if not ran:
+        return ""
+    who = ran[0].interpreter.label if len(ran) == 1 and ran[0].interpreter else ""
+    who = who or f"{len(ran)} interpreters"
+    seconds = sum(outcome.seconds for outcome in ran)
+    day = max(outcome.measured for outcome in ran)[:10]
+    cached = " · from cache" if all(outcome.cached for outcome in ran) else ""
+    return (
+        f'<p class="origin">{escape(who)} · {duration(seconds)} · '
+        f'<time datetime="{day}">{day}</time>{cached}</p>'
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would say them in: `850 µs`, `12 ms`, `3.4 s`."""
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 1:
+        return f"{seconds * 1e3:.0f} ms"
+    return f"{seconds:.1f} s"
+
+
+def _name(outcome: Outcome) -> str:
+    if outcome.interpreter is None:
+        return f"CPython {outcome.spec}"
+    free_threaded = ", free-threaded" if outcome.interpreter.free_threaded else ""
+    return f"CPython {outcome.interpreter.version}{free_threaded}"
+
+
+def _gil(outcome: Outcome) -> str:
+    if outcome.interpreter is None:
+        return "–"
+    return "on" if outcome.interpreter.gil else "off"

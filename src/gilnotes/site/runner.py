@@ -1,0 +1,163 @@
+"""Blocks → outcomes: decides what runs where and in which order, and collects how it ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gilnotes import interpreters
+from gilnotes.interpreters import Interpreter, UnknownInterpreter
+from gilnotes.site.blocks import Block
+from gilnotes.site.outcomes import Failure, Outcome, Record
+from gilnotes.site.process import Answer, WorkerProcess
+
+Progress = Callable[[Outcome, int], None]
+"""Told each outcome as it comes, and how many are still to come."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Blocks that run in one worker, in their order: a session, or one block alone."""
+
+    blocks: tuple[Block, ...]
+    spec: str
+    interpreter: Interpreter
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether nothing else may run meanwhile: what measures time wants the machine."""
+        return any(block.fresh for block in self.blocks)
+
+
+def run(
+    blocks: Sequence[Block],
+    found: Sequence[Interpreter],
+    *,
+    required: Iterable[str] = (),
+    progress: Progress = lambda outcome, left: None,
+) -> Record:
+    """Run every block on every interpreter it names.
+
+    Args:
+        blocks: of all pages, in any order.
+        found: the interpreters of this machine.
+        required: specs (`3.9`, `3.13t`) whose absence is a failure, not a remark.
+        progress: called with each outcome, from several threads, one call at a time.
+
+    Sessions run side by side on the cores; then, one by one, what must run alone.
+    """
+    jobs, outcomes = plan(blocks, found, tuple(required))
+    left = sum(len(job.blocks) for job in jobs)
+    lock = threading.Lock()
+    hand_over = {"GILNOTES_INTERPRETERS": interpreters.to_json(found)}
+
+    def finish(outcome: Outcome) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            outcomes.append(outcome)
+            progress(outcome, left)
+
+    def work(job: Job) -> None:
+        for outcome in _run_job(job, hand_over):
+            finish(outcome)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # list() raises here what a job raised there.
+        list(pool.map(work, [job for job in jobs if not job.exclusive]))
+    for job in jobs:
+        if job.exclusive:
+            work(job)
+    order = {str(block): number for number, block in enumerate(blocks)}
+    tags = [interpreter.tag for interpreter in found]
+    outcomes.sort(key=lambda o: (order[str(o.block)], _rank(o, tags)))
+    return Record(tuple(outcomes))
+
+
+def plan(
+    blocks: Sequence[Block], found: Sequence[Interpreter], required: tuple[str, ...] = ()
+) -> tuple[list[Job], list[Outcome]]:
+    """The jobs to do, and the outcomes known beforehand: interpreters that are not here."""
+    # The builder's own executable, not that of the installation behind its environment.
+    here = dataclasses.replace(interpreters.current(), path=sys.executable)
+    sessions: dict[tuple[str, str], list[Block]] = {}
+    alone: list[Job] = []
+    missing: list[Outcome] = []
+    for block in blocks:
+        if not block.python:
+            if block.fresh:
+                alone.append(Job((block,), here.tag, here))
+            else:
+                sessions.setdefault((block.file, block.session), []).append(block)
+        seen: set[str] = set()
+        for spec in block.python:
+            try:
+                chosen = interpreters.select([spec], found)
+            except UnknownInterpreter as error:
+                missing.append(_missing(block, spec, str(error), spec in required))
+                continue
+            for interpreter in chosen:
+                if interpreter.tag not in seen:
+                    seen.add(interpreter.tag)
+                    alone.append(Job((block,), interpreter.tag, interpreter))
+    return [Job(tuple(s), here.tag, here) for s in sessions.values()] + alone, missing
+
+
+def _missing(block: Block, spec: str, reason: str, required: bool) -> Outcome:
+    failure = Failure(f"CPython {spec} is required: {reason}", block.line) if required else None
+    return Outcome(
+        block, spec, None, "failed" if required else "missing", output=reason, failure=failure
+    )
+
+
+def _rank(outcome: Outcome, tags: Sequence[str]) -> int:
+    return tags.index(outcome.spec) if outcome.spec in tags else len(tags)
+
+
+def _run_job(job: Job, extra: dict[str, str]) -> Iterable[Outcome]:
+    worker: WorkerProcess | None = None
+    passed: list[Block] = []
+    try:
+        for block in job.blocks:
+            if worker is None:
+                worker = _resume(job.interpreter, passed, extra)
+            measured = datetime.now(UTC).isoformat(timespec="seconds")
+            answer = worker.execute(block)
+            if not answer.alive:
+                worker.close()
+                worker = None
+            if answer.failure is None:
+                passed.append(block)
+            yield _outcome(block, job, answer, measured)
+    finally:
+        if worker:
+            worker.close()
+
+
+def _resume(
+    interpreter: Interpreter, passed: Sequence[Block], extra: dict[str, str]
+) -> WorkerProcess:
+    """A worker that has run the session so far: a block's fault is its own, not the next one's."""
+    worker = WorkerProcess(interpreter, extra)
+    for block in passed:
+        worker.execute(block)
+    return worker
+
+
+def _outcome(block: Block, job: Job, answer: Answer, measured: str) -> Outcome:
+    return Outcome(
+        block,
+        job.spec,
+        job.interpreter,
+        status="failed" if answer.failure else "passed",
+        output=answer.output,
+        seconds=answer.seconds,
+        measured=measured,
+        failure=answer.failure,
+    )

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import unittest
+
+from gilnotes import LockingCounter, ThreadErrors, run_threads, worker
+
+STARTS = {"_thread.start_new_thread", "_thread.start_joinable_thread"}
+refuse: list[BaseException] = []
+
+
+def refuse_the_third_start(event: str, _args: object) -> None:
+    """An audit hook: make the third start of a thread fail, as a machine out of threads would."""
+    if refuse and event in STARTS:
+        error = refuse.pop()
+        if not refuse:
+            raise error
+
+
+sys.addaudithook(refuse_the_third_start)
+
+
+class RunThreadsTest(unittest.TestCase):
+    def test_every_thread_gets_its_own_index_and_the_same_counter(self) -> None:
+        calls = []
+        shared = object()
+        run_threads(lambda *args: calls.append(args), 7, shared, threads=3)
+        assert sorted(calls) == [(0, 7, shared), (1, 7, shared), (2, 7, shared)], calls
+
+    def test_the_threads_run_side_by_side(self) -> None:
+        barrier = threading.Barrier(5, timeout=60)
+        run_threads(lambda *args: barrier.wait(), 1, None)
+
+    def test_an_exception_in_one_thread_is_raised_itself_after_the_others_have_ended(self) -> None:
+        error = ZeroDivisionError("sensor 0 is broken")
+        counter = LockingCounter()
+
+        def func(sensor_index: int, how_many: int, counter: LockingCounter) -> None:
+            if sensor_index == 0:
+                raise error
+            worker(sensor_index, how_many, counter)
+
+        with self.assertRaises(ZeroDivisionError) as caught:
+            run_threads(func, 20_000, counter)
+        assert caught.exception is error
+        assert counter.count == 4 * 20_000, counter.count
+
+    def test_exceptions_in_several_threads_are_raised_together_in_their_order(self) -> None:
+        later = threading.Event()
+
+        def func(sensor_index: int, how_many: int, counter: None) -> None:
+            if sensor_index == 0:
+                later.wait(60)
+                raise ValueError("sensor 0")
+            if sensor_index == 3:
+                later.set()
+                raise KeyError("sensor 3")
+
+        with self.assertRaises(ThreadErrors) as caught:
+            run_threads(func, 1, None)
+        kinds = [type(error) for error in caught.exception.exceptions]
+        assert kinds == [ValueError, KeyError], kinds
+        message = "2 threads failed: ValueError: sensor 0; KeyError: 'sensor 3'"
+        assert str(caught.exception) == message, caught.exception
+
+    def test_sys_exit_in_a_thread_is_not_lost(self) -> None:
+        with self.assertRaises(SystemExit):
+            run_threads(lambda *args: sys.exit(3), 1, None, threads=1)
+
+    def test_no_thread_is_left_running_when_one_cannot_be_started(self) -> None:
+        for error in (RuntimeError("can't start new thread"), KeyboardInterrupt()):
+            counter = LockingCounter()
+            refuse[:] = [error, error, error]
+            with self.assertRaises(type(error)) as caught:
+                run_threads(worker, 20_000, counter)
+            assert caught.exception is error
+            assert counter.count == 2 * 20_000, counter.count
+
+    def test_a_thread_that_cannot_be_started_hides_no_exception_of_another(self) -> None:
+        def func(sensor_index: int, how_many: int, counter: None) -> None:
+            raise KeyError(sensor_index)
+
+        error = RuntimeError("can't start new thread")
+        refuse[:] = [error, error, error]
+        with self.assertRaises(ThreadErrors) as caught:
+            run_threads(func, 1, None)
+        described = [repr(error) for error in caught.exception.exceptions]
+        assert described == ["KeyError(0)", "KeyError(1)", repr(error)], described
+
+    @unittest.skipIf(os.name == "nt", "Windows does not interrupt Thread.join")
+    def test_ctrl_c_while_joining_is_raised_when_no_thread_runs_any_more(self) -> None:
+        program = """
+import signal, sys, threading
+from gilnotes import run_threads
+
+def say(number, frame):
+    print("interrupted", flush=True)
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGINT, say)
+ready = threading.Barrier(3)
+go_on = threading.Event()
+ended = []
+
+def func(sensor_index, how_many, counter):
+    ready.wait()
+    if sensor_index == 0:
+        print("running", flush=True)
+        sys.stdin.readline()
+        go_on.set()
+    go_on.wait()
+    ended.append(sensor_index)
+
+try:
+    run_threads(func, 1, None, threads=3)
+except KeyboardInterrupt:
+    print("ended", sorted(ended), threading.active_count(), flush=True)
+"""
+        with subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            universal_newlines=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "running\n"
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "interrupted\n"
+            rest, _ = process.communicate("go on\n", timeout=60)
+        assert rest == "ended [0, 1, 2] 1\n", rest
+
+    def test_numbers_that_make_no_sense_are_refused(self) -> None:
+        for how_many, threads, kind, message in (
+            (-1, 5, ValueError, "how_many must be at least 0, not -1"),
+            (1, 0, ValueError, "threads must be at least 1, not 0"),
+            (1, -2, ValueError, "threads must be at least 1, not -2"),
+            (1.0, 5, TypeError, "how_many must be a whole number, not 1.0"),
+            ("9", 5, TypeError, "how_many must be a whole number, not '9'"),
+            (True, 5, TypeError, "how_many must be a whole number, not True"),
+            (1, None, TypeError, "threads must be a whole number, not None"),
+        ):
+            calls: list[object] = []
+            with self.assertRaises(kind) as caught:
+                run_threads(lambda *args: calls.append(args), how_many, None, threads=threads)  # type: ignore[arg-type]  # noqa: B023
+            assert str(caught.exception) == message, caught.exception
+            assert not calls
