@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -66,21 +66,50 @@ class ThreadErrors(Exception):
 
 
 class Member(Thread):
-    """A thread that keeps the exception it ended with, for the one who joins it."""
+    """A thread that keeps the exception it ended with, for the one who waits for it."""
 
     def __init__(self, func: Callable[..., object], *args: object) -> None:
         super().__init__(target=func, args=args)
         self.error: BaseException | None = None
-        self.called_off = False
+        self._deciding = Lock()
+        self._wanted = True
+        self._begun = False
+        self._ended = False
+        self._running = Lock()
+        self._running.acquire()
 
     def run(self) -> None:
-        """Call the function, unless the start of the crew has failed meanwhile."""
-        if self.called_off:
-            return
+        """Call the function, unless it was called off."""
+        with self._deciding:
+            if not self._wanted:
+                return
+            self._begun = True
         try:
             super().run()
         except BaseException as error:  # whatever it is, it belongs to the caller
             self.error = error
+        finally:
+            self._ended = True
+            self._running.release()
+
+    def call_off(self) -> None:
+        """Keep the thread from calling its function, if it has not begun.
+
+        Ctrl-C can strike while `start` waits for the thread to begin. It may begin later.
+        """
+        with self._deciding:
+            self._wanted = False
+
+    def wait(self) -> None:
+        """Wait until the function has returned; may be interrupted, and called again.
+
+        `Thread.join` may not: until 3.12 an interrupted join takes the thread for dead
+        (python/cpython#90882).
+        """
+        while (self._wanted or self._begun) and not self._ended:
+            self._running.acquire()
+        if self.is_alive():
+            self.join()
 
 
 class Joined:
@@ -99,11 +128,9 @@ class Joined:
         traceback: TracebackType | None,
     ) -> None:
         if error is not None:
-            # Ctrl-C can strike while a thread is half started, and then Thread cannot join it.
-            # It has not called its function yet, and now it never will.
             for thread in self.crew:
-                thread.called_off = True
-        interruption = join(self.crew)
+                thread.call_off()
+        interruption = wait_for(self.crew)
         errors = [thread.error for thread in self.crew if thread.error is not None]
         if error is not None and not isinstance(error, Exception):
             interruption = error
@@ -117,14 +144,13 @@ class Joined:
             raise errors[0]
 
 
-def join(crew: Sequence[Thread]) -> BaseException | None:
+def wait_for(crew: Sequence[Member]) -> BaseException | None:
     """Wait until no thread of the crew runs. Return what interrupted the wait, if anything did."""
     interruption = None
     while True:
         try:
             for thread in crew:
-                if thread.is_alive():
-                    thread.join()
+                thread.wait()
         except BaseException as error:  # KeyboardInterrupt, or what a signal handler raises
             interruption = error
         else:

@@ -25,7 +25,7 @@ class RaceTest(unittest.TestCase):
     else:
 
         def test_the_counter_loses_nothing_on_this_build(self) -> None:
-            runs = race(Counter, runs=20, switch_interval=1e-6)
+            runs = race(Counter, runs=20, how_many=50_000, switch_interval=1e-6)
             assert runs.lost_in == 0, runs.found
 
     def test_the_lock_loses_nothing(self) -> None:
@@ -48,7 +48,7 @@ class RaceTest(unittest.TestCase):
 
     def test_the_switch_interval_is_put_back_when_a_run_fails(self) -> None:
         class Broken(LockingCounter):
-            def increment(self, offset: int) -> None:
+            def increment(self, _offset: int) -> None:
                 raise OSError("no sensor")
 
         before = sys.getswitchinterval()

@@ -227,9 +227,7 @@ def _block(fence: _Fence, file: str) -> Block | None:
         fresh=_switch("fresh", options.get("fresh", "off")),
         session=options.get("session", ""),
         width=_whole("width", options.get("width", "0")),
-        header=" ".join(
-            f'{name}="{value}"' for name, value in options.items() if name not in _OURS
-        ),
+        header=_header({name: value for name, value in options.items() if name not in _OURS}),
     )
     if block.python and block.session:
         raise ValueError("a block with python= runs alone and cannot be part of a session")
@@ -239,10 +237,8 @@ def _block(fence: _Fence, file: str) -> Block | None:
 
 
 def _header(options: Mapping[str, str]) -> str:
-    quotes = {name: "'" if '"' in value else '"' for name, value in options.items()}
-    return " ".join(
-        f"{name}={quotes[name]}{value}{quotes[name]}" for name, value in options.items()
-    )
+    quoted = {name: f"'{v}'" if '"' in v else f'"{v}"' for name, v in options.items()}
+    return " ".join(f"{name}={value}" for name, value in quoted.items())
 
 
 def _is_meant_as_python(language: str) -> bool:
@@ -264,7 +260,7 @@ def _options(header: str) -> dict[str, str]:
         raise ValueError('curly quotes in the fence; write them straight: exec="on"')
     while rest:
         found = _OPTION.match(rest)
-        if not found:
+        if not found or re.match(r"\s*=", rest[found.end() :]):
             raise ValueError(_misread(rest))
         name, value = found["name"], found["value"]
         if name not in _READ:
