@@ -33,7 +33,11 @@ site: installed-site
 	echo 'The site is in site/: open site/index.html, or type `make serve`.'
 
 # --livereload: without it, MkDocs 1.6 with click 8.2.2 to 8.3 watches nothing (mkdocs#4032).
+is_free = import socket, sys; host, _, port = sys.argv[1].rpartition(":"); \
+	socket.create_server((host, int(port))).close()
 serve: installed-site
+	@$(bin)/python -c '$(is_free)' '$(ADDRESS)' 2>/dev/null || { echo \
+	'$(ADDRESS) is no free address: name another, as in `make serve ADDRESS=127.0.0.1:8001`.' >&2; exit 1; }
 	@$(bin)/mkdocs serve --livereload --watch src --dev-addr '$(ADDRESS)'
 
 test: installed-dev

@@ -50,13 +50,13 @@ def test_fences_of_all_kinds_are_seen(marks: str) -> None:
 
 def test_a_fence_inside_a_longer_fence_is_text() -> None:
     page = find_blocks('````markdown\n```python exec="on"\n1\n```\n````\n', "docs/page.md")
-    assert page.blocks == page.problems == ()
+    assert (page.blocks, page.problems) == ((), ())
 
 
 def test_other_languages_and_unexecuted_python_are_left_alone() -> None:
     text = fence("console") + fence("") + fence('python exec="off" title="x"') + fence("yaml")
     page = find_blocks(text, "docs/page.md")
-    assert page.blocks == page.problems == ()
+    assert (page.blocks, page.problems) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gilnotes import interpreters
+
 if TYPE_CHECKING:
-    from conftest import Project
+    from support import Project
 
 GOOD = '# Good\n\n```python exec="on" source="above" result="text"\nprint("six:", 2 * 3)\n```\n'
 
@@ -38,12 +40,11 @@ def test_blocks_of_a_page_share_names_and_pages_do_not(project: Project) -> None
 
 def test_a_block_runs_on_the_interpreters_it_names(project: Project) -> None:
     project.page(
-        '```python exec="on" result="text" python="all"\nimport sys\nprint("I am", sys.version_info[:2])\n```\n'
+        '```python exec="on" result="text" python="all"\n'
+        'import sys\nprint("I am", sys.version_info[:2])\n```\n'
     )
     assert project.build().returncode == 0
     page = text_of(project.html())
-    from gilnotes import interpreters
-
     for python in interpreters.find():
         major, minor = python.version.split(".")[:2]
         assert f"I am ({major}, {minor})" in page
@@ -66,7 +67,8 @@ def test_a_failing_block_fails_the_build_with_its_line(
     assert project.build().returncode == 0
     before = project.site()
     project.page(
-        GOOD + '\n```python exec="on"\nprint("before")\ncount = 499_999\nassert count == 500_000\n```\n'
+        GOOD
+        + '\n```python exec="on"\nprint("before")\ncount = 499_999\nassert count == 500_000\n```\n'
     )
     done = project.build(*options)
     assert done.returncode == 1

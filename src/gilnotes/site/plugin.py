@@ -16,6 +16,7 @@ from mkdocs.structure.pages import Page as MkDocsPage
 
 from gilnotes import interpreters
 from gilnotes.site.blocks import Page, find_blocks, for_markdown_exec
+from gilnotes.site.cache import Cache
 from gilnotes.site.outcomes import Record
 from gilnotes.site.render import Renderer
 from gilnotes.site.runner import run
@@ -58,13 +59,16 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
         if problems and not self.serving:
             raise Abort(f"{len(problems)} to mend in the Markdown; nothing was run")
         survey = interpreters.survey()
+        cache = Cache(root / ".cache" / "gilnotes")
         for broken in survey.broken:
             log.warning("left out: %s", broken)
         self.record = run(
             [block for page in self.pages.values() for block in page.blocks],
             survey.found,
             required=os.environ.get("GILNOTES_REQUIRE", "").split(),
+            cache=None if os.environ.get("GILNOTES_CACHE") == "off" else cache,
         )
+        cache.prune()
         for outcome in self.record.failures:
             log.error("%s\n%s", outcome, outcome.output)
         if self.record.failures and not self.serving:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from gilnotes import interpreters
 from gilnotes.interpreters import Interpreter, UnknownInterpreter
 from gilnotes.site.blocks import Block
+from gilnotes.site.cache import Cache, Entry, key, machine, surroundings
 from gilnotes.site.outcomes import Failure, Outcome, Record
 from gilnotes.site.process import Answer, WorkerProcess
 
@@ -40,6 +41,7 @@ def run(
     found: Sequence[Interpreter],
     *,
     required: Iterable[str] = (),
+    cache: Cache | None = None,
     progress: Progress = lambda outcome, left: None,
 ) -> Record:
     """Run every block on every interpreter it names.
@@ -48,6 +50,7 @@ def run(
         blocks: of all pages, in any order.
         found: the interpreters of this machine.
         required: specs (`3.9`, `3.13t`) whose absence is a failure, not a remark.
+        cache: where outcomes are looked up first, and kept; None: every block runs.
         progress: called with each outcome, from several threads, one call at a time.
 
     Sessions run side by side on the cores; then, one by one, what must run alone.
@@ -55,7 +58,8 @@ def run(
     jobs, outcomes = plan(blocks, found, tuple(required))
     left = sum(len(job.blocks) for job in jobs)
     lock = threading.Lock()
-    hand_over = {"GILNOTES_INTERPRETERS": interpreters.to_json(found)}
+    hand_over = {interpreters.ENVIRONMENT_VARIABLE: interpreters.to_json(found)}
+    memory = _Memory(cache, surroundings(found))
 
     def finish(outcome: Outcome) -> None:
         nonlocal left
@@ -65,7 +69,7 @@ def run(
             progress(outcome, left)
 
     def work(job: Job) -> None:
-        for outcome in _run_job(job, hand_over):
+        for outcome in _run_job(job, hand_over, memory):
             finish(outcome)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -120,34 +124,73 @@ def _rank(outcome: Outcome, tags: Sequence[str]) -> int:
     return tags.index(outcome.spec) if outcome.spec in tags else len(tags)
 
 
-def _run_job(job: Job, extra: dict[str, str]) -> Iterable[Outcome]:
+def _run_job(job: Job, extra: dict[str, str], memory: _Memory) -> Iterable[Outcome]:
     worker: WorkerProcess | None = None
     passed: list[Block] = []
+    replayed = 0
     try:
-        for block in job.blocks:
-            if worker is None:
-                worker = _resume(job.interpreter, passed, extra)
+        for number, block in enumerate(job.blocks, 1):
+            session = job.blocks[:number]
+            kept = memory.recall(session, job)
+            if kept:
+                passed.append(block)
+                yield kept
+                continue
+            worker = worker or WorkerProcess(job.interpreter, extra)
+            # The names of the session so far, where its outcomes came from the cache or its
+            # worker has died: a block's fault is its own, not the next one's.
+            for earlier in passed[replayed:]:
+                worker.execute(earlier)
             measured = datetime.now(UTC).isoformat(timespec="seconds")
             answer = worker.execute(block)
-            if not answer.alive:
-                worker.close()
-                worker = None
             if answer.failure is None:
                 passed.append(block)
-            yield _outcome(block, job, answer, measured)
+            replayed = len(passed)
+            if not answer.alive:
+                worker.close()
+                worker, replayed = None, 0
+            outcome = _outcome(block, job, answer, measured)
+            memory.keep(session, job, outcome)
+            yield outcome
     finally:
         if worker:
             worker.close()
 
 
-def _resume(
-    interpreter: Interpreter, passed: Sequence[Block], extra: dict[str, str]
-) -> WorkerProcess:
-    """A worker that has run the session so far: a block's fault is its own, not the next one's."""
-    worker = WorkerProcess(interpreter, extra)
-    for block in passed:
-        worker.execute(block)
-    return worker
+@dataclass(frozen=True)
+class _Memory:
+    """The cache, as far as a build may use it."""
+
+    cache: Cache | None
+    surroundings: tuple[str, ...]
+
+    def recall(self, session: Sequence[Block], job: Job) -> Outcome | None:
+        block = session[-1]
+        if self.cache is None or block.fresh:
+            return None
+        entry = self.cache.get(key(session, job.interpreter, self.surroundings))
+        if entry is None or (block.file in entry.output and entry.lines != _lines(session)):
+            return None
+        return Outcome(
+            block,
+            job.spec,
+            job.interpreter,
+            "passed",
+            output=entry.output,
+            seconds=entry.seconds,
+            measured=entry.measured,
+            cached=True,
+        )
+
+    def keep(self, session: Sequence[Block], job: Job, outcome: Outcome) -> None:
+        if self.cache is None or outcome.block.fresh or outcome.status != "passed":
+            return
+        entry = Entry(outcome.output, outcome.seconds, outcome.measured, machine(), _lines(session))
+        self.cache.put(key(session, job.interpreter, self.surroundings), entry)
+
+
+def _lines(session: Sequence[Block]) -> tuple[int, ...]:
+    return tuple(block.line for block in session)
 
 
 def _outcome(block: Block, job: Job, answer: Answer, measured: str) -> Outcome:
