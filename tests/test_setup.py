@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.server
+import importlib
 import json
 import os
 import re
@@ -155,6 +156,17 @@ def test_a_run_that_finds_nothing_new_prints_and_changes_nothing(installed: Proj
     assert stamp.stat() == before
 
 
+def test_a_lock_that_only_grew_installs_what_is_new_and_keeps_the_rest(installed: Project) -> None:
+    marker = installed.root / ".venv/kept"
+    marker.touch()
+    more = installed.wheel("more")
+    with (installed.root / "requirements/site.txt").open("a") as file:
+        file.write(f"\n{more}")
+    assert installed.run("site")[0] == 0
+    assert installed.has("more")
+    assert marker.exists()
+
+
 def test_no_network_is_said_in_one_sentence_and_breaks_nothing(installed: Project) -> None:
     nobody_listens = "http://127.0.0.1:9/simple"
     for index in (nobody_listens, None):
@@ -176,19 +188,55 @@ def test_a_package_with_another_hash_is_refused_in_one_sentence(installed: Proje
     assert not installed.has("two")
 
 
-def test_a_set_that_covers_another_leaves_nothing_to_install(tmp_path: Path) -> None:
-    project = Project.make(tmp_path)
+@pytest.fixture(scope="module")
+def developed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with the larger set of requirements installed."""
+    project = Project.make(tmp_path_factory.mktemp("developed"))
     assert project.run("dev")[0] == 0
-    assert project.run("site") == (0, "", "")
+    return project
 
-    # … until the interpreter is another one: then `.venv` is made anew, with what is asked for.
-    stamp = project.root / ".venv/gilnotes.json"
+
+def test_a_set_that_covers_another_leaves_nothing_to_install(developed: Project) -> None:
+    assert developed.run("site") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"python": ["3.11.0 (another build)", "/elsewhere/python"]},
+        {"place": "/elsewhere/.venv"},
+        {"pins": ["one==0"]},  # a version that no file locks any longer
+        {"pins": None},  # a stamp of another form
+    ],
+    ids=lambda change: str(*change),
+)
+def test_a_venv_that_no_longer_fits_is_not_used(
+    change: dict[str, object], developed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(developed.root)
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    bootstrap = importlib.import_module("bootstrap")
+    stamp = developed.root / ".venv/gilnotes.json"
+    good = stamp.read_text()
+    assert bootstrap.is_usable(bootstrap.recall())
+    try:
+        stamp.write_text(json.dumps({**json.loads(good), **change}))
+        assert not bootstrap.is_usable(bootstrap.recall())
+        stamp.write_text(good[:-9])  # cut off
+        assert not bootstrap.is_usable(bootstrap.recall())
+    finally:
+        stamp.write_text(good)
+
+
+def test_a_venv_of_another_interpreter_is_made_anew(developed: Project) -> None:
+    stamp = developed.root / ".venv/gilnotes.json"
     known = json.loads(stamp.read_text())
     stamp.write_text(json.dumps({**known, "python": ["3.11.0 (another build)", sys.executable]}))
-    status, said, _ = project.run("site")
-    assert (status, said) == (0, "Installing requirements/site.txt in .venv ...\n")
-    assert project.has("one")
-    assert not project.has("two")
+    (developed.root / ".venv/left over").touch()
+    status, said, _ = developed.run("dev")
+    assert (status, said) == (0, "Installing requirements/dev.txt in .venv ...\n")
+    assert developed.has("two")
+    assert not (developed.root / ".venv/left over").exists()
 
 
 @contextlib.contextmanager
@@ -377,7 +425,7 @@ def test_the_wheel_has_no_dependency_but_what_the_site_needs(wheel: Path) -> Non
         metadata = archive.read(name).decode()
     required = re.findall(r"^Requires-Dist: (.*)$", metadata, re.M)
     assert required
-    assert [one for one in required if not one.endswith("extra == 'site'")] == []
+    assert [one for one in required if 'extra == "site"' not in one] == []
     assert re.findall(r"^Requires-Python: (.*)$", metadata, re.M) == [">=3.8"]
 
 

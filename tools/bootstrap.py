@@ -7,8 +7,8 @@ said in one sentence, with exit status 1. To be able to say it, this file runs o
 2.7 included: hence the type comments and the plain ASCII.
 
 A stamp in `.venv` remembers what was installed, by which interpreter. `.venv` is made anew when
-the interpreter, the folder or an installed requirement file is another one, and is never touched
-when it has no stamp: then somebody else made it.
+the interpreter or the folder is another one or an installed version is no longer locked, and is
+never touched when it has no stamp: then somebody else made it.
 """
 
 from __future__ import print_function
@@ -56,7 +56,7 @@ def main(arguments):  # type: (list[str]) -> int
 
 
 def update(wanted):  # type: (str) -> None
-    """Install the requirement file `wanted`, unless a file that covers it is installed."""
+    """Install what the requirement file `wanted` locks, unless it is all there."""
     if not os.path.isfile(wanted):
         raise Missing("There is no {}: name a file of requirements/.".format(wanted))
     if is_current(recall(), wanted):
@@ -71,18 +71,18 @@ def update(wanted):  # type: (str) -> None
         if not usable:
             clear()
             make()
-            stamp = {"python": interpreter(), "place": os.path.abspath(VENV), "files": {}}
+            stamp = {"python": interpreter(), "place": os.path.abspath(VENV), "pins": []}
         if not covers(stamp, wanted):
             print("Installing {} in {} ...".format(wanted, VENV))
             sys.stdout.flush()
             install("--require-hashes", "-r", wanted)
-            stamp["files"][wanted] = digest(wanted)
+            stamp["pins"] = sorted(pins(wanted).union(stamp["pins"]))
         if stamp.get("package") != digest("pyproject.toml"):
             install("--no-deps", "--no-build-isolation", "-e", ".")
             stamp["package"] = digest("pyproject.toml")
     except Missing:
         if usable:
-            remember(stamp)  # pip gave up before it changed what earlier files had installed
+            remember(stamp)  # pip gave up before it changed what was there
         raise
     remember(stamp)
     lock.close()
@@ -98,27 +98,25 @@ def is_current(stamp, wanted):  # type: (dict[str, Any], str) -> bool
 
 
 def is_usable(stamp):  # type: (dict[str, Any]) -> bool
-    """Whether what is in `.venv` can stay: same interpreter, same folder, same locks."""
-    return (
-        stamp.get("python") == interpreter()
-        and stamp.get("place") == os.path.abspath(VENV)
-        and os.path.exists(PYTHON)
-        and all(
-            os.path.isfile(name) and digest(name) == old for name, old in stamp["files"].items()
-        )
-    )
+    """Whether what is in `.venv` can stay: same interpreter, same folder, still locked."""
+    if stamp.get("python") != interpreter() or stamp.get("place") != os.path.abspath(VENV):
+        return False
+    locked = set()  # type: set[str]
+    for name in os.listdir("requirements"):
+        locked |= pins(os.path.join("requirements", name))
+    return os.path.exists(PYTHON) and locked.issuperset(stamp["pins"])
 
 
 def covers(stamp, wanted):  # type: (dict[str, Any], str) -> bool
-    """Whether every pin of `wanted` stands in a file that is installed."""
-    return any(pins(wanted) <= pins(name) for name in stamp["files"])
+    """Whether everything that `wanted` locks is installed, by whichever file."""
+    return pins(wanted).issubset(stamp["pins"])
 
 
 def pins(name):  # type: (str) -> set[str]
-    """The lines of a requirement file that say something to pip."""
+    """What a requirement file locks: its lines but for comments and hashes."""
     with open(name) as file:
         lines = [line.strip() for line in file]
-    return {line for line in lines if line and not line.startswith("#")}
+    return {line for line in lines if line and not line.startswith(("#", "--hash="))}
 
 
 def digest(name):  # type: (str) -> str
@@ -133,7 +131,7 @@ def interpreter():  # type: () -> list[str]
 
 
 def recall():  # type: () -> dict[str, Any]
-    """The stamp; an empty one when `.venv` is missing or unfinished."""
+    """The stamp; an empty one when `.venv` is missing or unfinished, or the stamp damaged."""
     if not os.path.lexists(VENV) or (os.path.isdir(VENV) and not os.listdir(VENV)):
         return {}
     if not os.path.isfile(STAMP):
@@ -147,7 +145,7 @@ def recall():  # type: () -> dict[str, Any]
             stamp = json.load(file)
     except ValueError:
         return {}
-    return stamp if isinstance(stamp, dict) else {}
+    return stamp if isinstance(stamp, dict) and isinstance(stamp.get("pins"), list) else {}
 
 
 def remember(stamp):  # type: (dict[str, Any]) -> None

@@ -151,10 +151,9 @@ def wait_for(crew: Sequence[Member]) -> BaseException | None:
         try:
             for thread in crew:
                 thread.wait()
+            return interruption
         except BaseException as error:  # KeyboardInterrupt, or what a signal handler raises
             interruption = error
-        else:
-            return interruption
 
 
 def check_whole_number(name: str, value: object, *, at_least: int) -> None:

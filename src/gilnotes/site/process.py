@@ -68,6 +68,7 @@ class WorkerProcess:
         self.folder = tempfile.mkdtemp(prefix="gilnotes-")
         self.mark = secrets.token_hex(16)
         self.events: queue.Queue[dict[str, object]] = queue.Queue()
+        self.spawned = False
         self.process = subprocess.Popen(
             [
                 interpreter.path,
@@ -113,24 +114,36 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
-        try:
-            event = self.events.get(timeout=block.timeout + GRACE)
-        except queue.Empty:
-            event = {"status": "timeout"}
+        event = self._wait(block.timeout + GRACE)
         if "seconds" in event:
             self.capture.wait_for_mark()
+            self.spawned = self.spawned or bool(event["children"])
             failure = self._failure(event, block) or self._left_behind(event, block)
-            output, seconds = self.capture.text(), float(str(event["seconds"]))
+            seconds = float(str(event["seconds"]))
             alive = failure is None or event.get("kind") in ("raised", "exit", "thread raised")
         else:
-            seconds = time.perf_counter() - started
+            seconds, alive = time.perf_counter() - started, False
             if event["status"] == "ended":
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(GRACE)
             self.kill()
             failure = self._death(event, block)
-            output, alive = self.capture.text(), False
-        return Answer(self._without_paths(output), seconds, failure, alive)
+        if not alive:
+            self.kill()
+        return Answer(self._without_paths(self.capture.text()), seconds, failure, alive)
+
+    def _wait(self, timeout: float) -> dict[str, object]:
+        """What happens first: the worker answers, ends, floods us, or lets the time pass."""
+        deadline = time.monotonic() + timeout
+        returned_twice = False
+        while True:
+            try:
+                event = self.events.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return {"status": "timeout"}
+            if "returned_twice" not in event:
+                return {**event, "returned_twice": returned_twice}
+            returned_twice = True
 
     def kill(self) -> None:
         """End the worker and everything its blocks started."""
@@ -147,13 +160,15 @@ class WorkerProcess:
         self.capture.join(GRACE)
 
     def close(self) -> None:
-        """Let an idle worker go; kill it where it does not."""
+        """Let an idle worker go; kill it where it does not, or where it may have left something."""
         assert self.process.stdin
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         try:
             self.process.wait(GRACE)
         except subprocess.TimeoutExpired:
+            self.kill()
+        if self.spawned:
             self.kill()
         self.answers.join(GRACE)
         self.capture.join(GRACE)
@@ -177,9 +192,11 @@ class WorkerProcess:
         except psutil.Error:
             children = []
         _, running = psutil.wait_procs(children, timeout=worker.GRACE)
+        twice = event["returned_twice"]
         while not self.events.empty():
-            if self.events.get().get("returned_twice"):
-                return Failure("forked, and both processes came back from the block", block.line)
+            twice = self.events.get().get("returned_twice") or twice
+        if twice:
+            return Failure("forked, and both processes came back from the block", block.line)
         names = sorted(_name(child) for child in (*running, *self._strays()))
         if not names:
             return None

@@ -11,6 +11,7 @@ the order it was written.
 from __future__ import annotations
 import __future__
 
+import _thread
 import contextlib
 import faulthandler
 import gc
@@ -41,7 +42,7 @@ class Worker:
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.flags = 0
         self.sources: dict[str, list[str]] = {}
-        self.children = False
+        self.children, self.starts = False, 0
         self.thread_errors: list[dict[str, Any]] = []
         self.main = types.ModuleType("__main__")
         sys.modules["__main__"] = self.main
@@ -64,8 +65,8 @@ class Worker:
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Execute one block; the answer says how it ended, and what it left behind."""
         kept = State()
-        before = set(threading.enumerate())
-        self.children = False
+        before, count = set(threading.enumerate()), _thread._count()
+        self.children, self.starts = False, 0
         self.thread_errors = []
         threading.excepthook = self._on_thread_error
         answer: dict[str, Any] = {"status": "passed"}
@@ -88,7 +89,7 @@ class Worker:
                 os._exit(1)
         if os.getpid() != self.pid:
             return answer
-        left = self._left_running(before)
+        left = self._left_running(before, count)
         answer["seconds"] = time.perf_counter() - start
         faulthandler.cancel_dump_traceback_later()
         if left and answer["status"] == "passed":
@@ -150,12 +151,21 @@ class Worker:
         self.thread_errors.append(failure)
         _original_excepthook(args)
 
-    def _left_running(self, before: set[threading.Thread]) -> list[str]:
+    def _left_running(self, before: set[threading.Thread], count: int) -> list[str]:
         """The threads the block started and did not wait for."""
         deadline = time.monotonic() + GRACE
         for thread in set(threading.enumerate()) - before:
             thread.join(max(0.0, deadline - time.monotonic()))
-        return sorted("thread " + t.name for t in set(threading.enumerate()) - before)
+        left = sorted("thread " + t.name for t in set(threading.enumerate()) - before)
+        # _thread.start_new_thread makes threads that threading does not know; they count from
+        # when they first run, a moment after they were asked for.
+        if self.starts and not left:
+            time.sleep(0.005)
+        while not left and _thread._count() > count:
+            if time.monotonic() > deadline:
+                return ["a thread without a name"]
+            time.sleep(0.001)
+        return left
 
     def _own_descriptors(self) -> None:
         """Give 0, 1 and 2 back what they lead to, whatever a block did to them."""
@@ -173,6 +183,8 @@ class Worker:
     def _watch(self, event: str, _: tuple[Any, ...]) -> None:
         if event in ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"):
             self.children = True
+        elif event == "_thread.start_new_thread":
+            self.starts += 1
 
     def _answer(self, answer: dict[str, Any]) -> None:
         self.answers.write(json.dumps(answer) + "\n")
