@@ -42,7 +42,7 @@ class Worker:
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.flags = 0
         self.sources: dict[str, list[str]] = {}
-        self.children, self.starts = False, 0
+        self.children = False
         self.thread_errors: list[dict[str, Any]] = []
         self.main = types.ModuleType("__main__")
         sys.modules["__main__"] = self.main
@@ -65,8 +65,8 @@ class Worker:
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Execute one block; the answer says how it ended, and what it left behind."""
         kept = State()
-        before, count = set(threading.enumerate()), _thread._count()
-        self.children, self.starts = False, 0
+        before, count, tasks = set(threading.enumerate()), _thread._count(), _tasks()
+        self.children = False
         self.thread_errors = []
         threading.excepthook = self._on_thread_error
         answer: dict[str, Any] = {"status": "passed"}
@@ -89,9 +89,9 @@ class Worker:
                 os._exit(1)
         if os.getpid() != self.pid:
             return answer
-        left = self._left_running(before, count)
         answer["seconds"] = time.perf_counter() - start
         faulthandler.cancel_dump_traceback_later()
+        left = self._left_running(before, count, tasks)
         if left and answer["status"] == "passed":
             answer = dict(answer, status="failed", kind="thread", line=None)
             answer["message"] = f"left running: {', '.join(left)}"
@@ -151,15 +151,15 @@ class Worker:
         self.thread_errors.append(failure)
         _original_excepthook(args)
 
-    def _left_running(self, before: set[threading.Thread], count: int) -> list[str]:
+    def _left_running(self, before: set[threading.Thread], count: int, tasks: int) -> list[str]:
         """The threads the block started and did not wait for."""
         deadline = time.monotonic() + GRACE
         for thread in set(threading.enumerate()) - before:
             thread.join(max(0.0, deadline - time.monotonic()))
         left = sorted("thread " + t.name for t in set(threading.enumerate()) - before)
-        # _thread.start_new_thread makes threads that threading does not know; they count from
-        # when they first run, a moment after they were asked for.
-        if self.starts and not left:
+        # _thread.start_new_thread makes threads that threading does not know. CPython counts
+        # them from when they first run, which the operating system may put off a moment.
+        if not left and _tasks() > tasks:
             time.sleep(0.005)
         while not left and _thread._count() > count:
             if time.monotonic() > deadline:
@@ -183,8 +183,6 @@ class Worker:
     def _watch(self, event: str, _: tuple[Any, ...]) -> None:
         if event in ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"):
             self.children = True
-        elif event == "_thread.start_new_thread":
-            self.starts += 1
 
     def _answer(self, answer: dict[str, Any]) -> None:
         self.answers.write(json.dumps(answer) + "\n")
@@ -237,6 +235,14 @@ class State:
 
 def _catchable() -> list[int]:
     return [n for n in signal.valid_signals() if signal.getsignal(n) is not None]
+
+
+def _tasks() -> int:
+    """The threads of this process as the operating system counts them; 0 where it does not say."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 0
 
 
 def limit_memory(more: int) -> None:
