@@ -15,7 +15,7 @@ help:
 	@echo 'make site    run every block of every page and build the site in site/'
 	@echo 'make serve   show the site on http://$(ADDRESS)/ and rebuild what is edited (ADDRESS=host:port)'
 	@echo 'make test    run the tests, on every CPython of this machine (TESTS=tests/test_race.py: only those)'
-	@echo 'make check   ruff, mypy --strict, and every link and anchor of the site'
+	@echo 'make check   ruff, mypy --strict, and the links and anchors of the pages'
 	@echo 'make bench   measure this project beside its peers'
 	@echo 'make lock    renew requirements/*.txt'
 	@echo 'make clean   remove all that make has made'
@@ -29,7 +29,7 @@ site: installed-site
 	trap 'rm -rf "$$new"' EXIT && trap 'exit 130' INT TERM && \
 	COLUMNS=9999 $(bin)/mkdocs build --strict --site-dir "$$new/site" 2>"$$new/log" || status=$$?; \
 	grep -v '^INFO' "$$new/log" >&2; [ $$status = 0 ] && \
-	{ [ ! -e site ] || mv site "$$new/old"; } && mv "$$new/site" site && \
+	trap '' INT TERM && { [ ! -e site ] || mv site "$$new/old"; } && mv "$$new/site" site && \
 	echo 'The site is in site/: open site/index.html, or type `make serve`.'
 
 # --livereload: without it, MkDocs 1.6 with click 8.2.2 to 8.3 watches nothing (mkdocs#4032).
@@ -43,7 +43,7 @@ serve: installed-site
 test: installed-dev
 	@$(bin)/python -m pytest --quiet $(TESTS)
 
-# MkDocs itself checks links and anchors (`validation:` in mkdocs.yml), hence the build.
+# MkDocs checks the links and anchors in Markdown (`validation:` in mkdocs.yml), hence the build.
 check: installed-dev
 	@$(bin)/ruff check --quiet .
 	@$(bin)/ruff format --check --quiet . || { echo 'Type `$(bin)/ruff format`.' >&2; exit 1; }

@@ -325,14 +325,13 @@ def _end_at_once_on_signals() -> None:
     """Let Ctrl-C end the command with status 130 (128 + SIGINT), as a shell reports it.
 
     `run_threads` holds KeyboardInterrupt back until its threads have ended; here nobody wants to
-    wait for them. On Windows a thread that is being joined keeps Python's handler from running, so
-    the system's own is used.
+    wait for them. A SIGINT that is ignored stays ignored: a shell starts background jobs so.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if os.name == "nt" else _end_at_once)
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and os.name != "nt":
+        signal.signal(signal.SIGINT, _end_at_once)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _end_at_once)
 
 

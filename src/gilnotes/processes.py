@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -31,7 +33,7 @@ def run(
     """
     process = _start(command, env)
     try:
-        stdout, stderr = process.communicate(timeout=timeout)
+        stdout, stderr = _communicate(process, timeout)
     except BaseException:
         kill(process)
         with suppress(subprocess.TimeoutExpired):  # a daemon of its own may keep the pipe open
@@ -40,6 +42,19 @@ def run(
     finally:
         _running.discard(process)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def _communicate(process: subprocess.Popen[str], timeout: float | None) -> tuple[str, str]:
+    """Wait for the end, but look up twice a second: Ctrl-C just before a wait does not end it."""
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return process.communicate(timeout=max(0.0, min(left, 0.5)))
+        except subprocess.TimeoutExpired as error:
+            if timeout is not None and left <= 0:
+                error.timeout = timeout
+                raise
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -104,10 +104,11 @@ class Member(Thread):
         """Wait until the function has returned; may be interrupted, and called again.
 
         `Thread.join` may not: until 3.12 an interrupted join takes the thread for dead
-        (python/cpython#90882).
+        (python/cpython#90882). It looks up twice a second because a signal that comes just before
+        the wait does not end it, and on Windows no signal ends it.
         """
         while (self._wanted or self._begun) and not self._ended:
-            self._running.acquire()
+            self._running.acquire(timeout=0.5)
         if self.is_alive():
             self.join()
 

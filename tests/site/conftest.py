@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support import CONFIGURATION, Project
+
+from tests.support import CONFIGURATION, Project
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from gilnotes import interpreters
 
 if TYPE_CHECKING:
-    from support import Project
+    from tests.support import Project
 
 GOOD = '# Good\n\n```python exec="on" source="above" result="text"\nprint("six:", 2 * 3)\n```\n'
 
