@@ -59,13 +59,17 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
         if problems and not self.serving:
             raise Abort(f"{len(problems)} to mend in the Markdown; nothing was run")
         survey = interpreters.survey()
+        required = os.environ.get("GILNOTES_REQUIRE", "").split()
+        try:
+            interpreters.select(required, survey.found)
+        except (LookupError, ValueError) as error:
+            raise Abort(f"GILNOTES_REQUIRE: {error}") from None
         cache = Cache(root / ".cache" / "gilnotes")
         for broken in survey.broken:
             log.warning("left out: %s", broken)
         self.record = run(
             [block for page in self.pages.values() for block in page.blocks],
             survey.found,
-            required=os.environ.get("GILNOTES_REQUIRE", "").split(),
             cache=None if os.environ.get("GILNOTES_CACHE") == "off" else cache,
         )
         cache.prune()

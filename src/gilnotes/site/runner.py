@@ -15,7 +15,7 @@ from gilnotes import interpreters
 from gilnotes.interpreters import Interpreter, UnknownInterpreter
 from gilnotes.site.blocks import Block
 from gilnotes.site.cache import Cache, Entry, key, machine, surroundings
-from gilnotes.site.outcomes import Failure, Outcome, Record
+from gilnotes.site.outcomes import Outcome, Record
 from gilnotes.site.process import Answer, WorkerProcess
 
 Progress = Callable[[Outcome, int], None]
@@ -40,7 +40,6 @@ def run(
     blocks: Sequence[Block],
     found: Sequence[Interpreter],
     *,
-    required: Iterable[str] = (),
     cache: Cache | None = None,
     progress: Progress = lambda outcome, left: None,
 ) -> Record:
@@ -49,13 +48,12 @@ def run(
     Args:
         blocks: of all pages, in any order.
         found: the interpreters of this machine.
-        required: specs (`3.9`, `3.13t`) whose absence is a failure, not a remark.
         cache: where outcomes are looked up first, and kept; None: every block runs.
         progress: called with each outcome, from several threads, one call at a time.
 
     Sessions run side by side on the cores; then, one by one, what must run alone.
     """
-    jobs, outcomes = plan(blocks, found, tuple(required))
+    jobs, outcomes = plan(blocks, found)
     left = sum(len(job.blocks) for job in jobs)
     lock = threading.Lock()
     hand_over = {interpreters.ENVIRONMENT_VARIABLE: interpreters.to_json(found)}
@@ -84,9 +82,7 @@ def run(
     return Record(tuple(outcomes))
 
 
-def plan(
-    blocks: Sequence[Block], found: Sequence[Interpreter], required: tuple[str, ...] = ()
-) -> tuple[list[Job], list[Outcome]]:
+def plan(blocks: Sequence[Block], found: Sequence[Interpreter]) -> tuple[list[Job], list[Outcome]]:
     """The jobs to do, and the outcomes known beforehand: interpreters that are not here."""
     # The builder's own executable, not that of the installation behind its environment.
     here = dataclasses.replace(interpreters.current(), path=sys.executable)
@@ -104,20 +100,13 @@ def plan(
             try:
                 chosen = interpreters.select([spec], found)
             except UnknownInterpreter as error:
-                missing.append(_missing(block, spec, str(error), spec in required))
+                missing.append(Outcome(block, spec, None, "missing", output=str(error)))
                 continue
             for interpreter in chosen:
                 if interpreter.tag not in seen:
                     seen.add(interpreter.tag)
                     alone.append(Job((block,), interpreter.tag, interpreter))
     return [Job(tuple(s), here.tag, here) for s in sessions.values()] + alone, missing
-
-
-def _missing(block: Block, spec: str, reason: str, required: bool) -> Outcome:
-    failure = Failure(f"CPython {spec} is required: {reason}", block.line) if required else None
-    return Outcome(
-        block, spec, None, "failed" if required else "missing", output=reason, failure=failure
-    )
 
 
 def _rank(outcome: Outcome, tags: Sequence[str]) -> int:
