@@ -26,7 +26,7 @@ def test_a_page_shows_what_its_block_printed_and_by_whom(project: Project) -> No
     page = text_of(project.html())
     assert "six: 6" in page
     assert re.search(r"CPython 3\.\d+\.\d+, GIL on · \d+ (µs|ms) · \d{4}-\d\d-\d\d", page)
-    assert "1 pages, 1 blocks" in done.stdout
+    assert "1 pages, 1 blocks, 0 claims; 1 runs on 1 interpreters" in done.stdout
 
 
 def test_blocks_of_a_page_share_names_and_pages_do_not(project: Project) -> None:
@@ -87,7 +87,7 @@ def test_all_failures_are_reported_together(project: Project) -> None:
     assert done.returncode == 1
     for place in ("docs/index.md:2", "docs/index.md:10", "docs/other.md:2"):
         assert f"{place}: ZeroDivisionError" in done.stderr
-    assert "3 blocks failed" in done.stdout
+    assert "3 to mend" in done.stdout
 
 
 def test_a_slip_in_a_fence_fails_the_build_before_anything_runs(project: Project) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
@@ -49,6 +50,10 @@ class Block:
 
     session: str = ""
     """The blocks of a page that share this name share one worker."""
+
+    anchor: str = ""
+    """Where the block's outcome can be linked to in the built page: unique in it, and as
+    permanent as the claim or the code it is made of."""
 
     width: int = 0
     """Columns of the terminal the block believes in (`COLUMNS`); 0: unset."""
@@ -122,26 +127,33 @@ def find_blocks(text: str, file: str) -> Page:
                 problems.append(Problem(file, fence.line, str(error)))
             else:
                 if block:
-                    blocks.append(block)
+                    blocks.append(replace(block, anchor=_anchor(block, blocks)))
     except _Unclosed as error:
         problems.append(Problem(file, error.line, error.message))
     return Page(file, tuple(blocks), tuple(problems))
 
 
 def for_markdown_exec(text: str, page: Page) -> str:
-    """The text that markdown-exec renders: its own options stay, and each block gets its place.
+    """Rewrite the text for markdown-exec: its own options stay, and each block gets its place.
 
     The place travels as `id`, so that the renderer finds the outcome of that very block. The
-    text may lack lines at the top that the file has (front matter): the order decides.
+    text may lack lines at the top that the file has (front matter): the order decides. Above a
+    fence that has to be mended stands what is wrong with it.
     """
     lines = text.split("\n")
-    blocks = iter(page.blocks)
-    for fence in _fences(text):
-        if _block(fence, page.file):
-            block = next(blocks)
-            lines[fence.line - 1] = (
-                f'{fence.prefix}{fence.marks}python {block.header} id="{block}" idprefix=""'
-            )
+    blocks, problems = iter(page.blocks), iter(page.problems)
+    try:
+        for fence in _fences(text):
+            start = fence.line - 1
+            try:
+                if _block(fence, page.file):
+                    place = next(blocks)
+                    header = f'{place.header} id="{place}" idprefix=""'
+                    lines[start] = f"{fence.prefix}{fence.marks}python {header}"
+            except ValueError:
+                lines[start] = f"{fence.prefix}**{next(problems)}**\n\n{lines[start]}"
+    except _Unclosed as error:
+        lines[error.line - 1] = f"**{next(problems)}**\n\n{lines[error.line - 1]}"
     return "\n".join(lines)
 
 
@@ -234,6 +246,13 @@ def _block(fence: _Fence, file: str) -> Block | None:
     if block.claim and not re.search(r"^\s*assert\b", block.code, re.MULTILINE):
         raise ValueError("this block claims something and asserts nothing; add an assert")
     return block
+
+
+def _anchor(block: Block, before: Sequence[Block]) -> str:
+    words = re.findall(r"[a-z0-9]+", block.claim.casefold())
+    name = "-".join(words) or "block-" + hashlib.sha256(block.code.encode()).hexdigest()[:8]
+    same = sum(re.fullmatch(rf"{name}(_\d+)?", other.anchor) is not None for other in before)
+    return f"{name}_{same}" if same else name
 
 
 def _header(options: Mapping[str, str]) -> str:

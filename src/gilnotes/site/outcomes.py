@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +42,9 @@ class Outcome:
     measured: str = ""
     """When, in UTC (ISO 8601)."""
 
+    machine: str = ""
+    """Where: operating system, processor, cores."""
+
     cached: bool = False
     failure: Failure | None = None
 
@@ -66,3 +70,39 @@ class Record:
     def failures(self) -> tuple[Outcome, ...]:
         """The outcomes that keep the site from being published."""
         return tuple(o for o in self.outcomes if o.status == "failed")
+
+    def to_json(self) -> str:
+        """Write the record as `outcomes.json`; `outcomes.schema.json` here describes it."""
+        entries = [_entry(outcome) for outcome in self.outcomes]
+        return json.dumps({"version": VERSION, "outcomes": entries}, indent=1, ensure_ascii=False)
+
+
+VERSION = 1
+"""Of the schema: goes up when a field changes its meaning or goes away, not when one is added."""
+
+
+def _entry(outcome: Outcome) -> dict[str, object]:
+    block, python, failure = outcome.block, outcome.interpreter, outcome.failure
+    return {
+        "page": block.file,
+        "line": block.line,
+        "anchor": block.anchor,
+        "claim": block.claim or None,
+        "spec": outcome.spec,
+        "interpreter": python
+        and {
+            "version": python.version,
+            "implementation": python.implementation,
+            "free_threaded": python.free_threaded,
+            "gil": python.gil,
+            "compiler": python.compiler,
+            "platform": python.platform,
+        },
+        "status": outcome.status,
+        "output": outcome.output,
+        "seconds": round(outcome.seconds, 6),
+        "measured": outcome.measured or None,
+        "machine": outcome.machine or None,
+        "cached": outcome.cached,
+        "failure": failure and {"line": failure.line, "message": failure.message},
+    }

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from markdown import Markdown
 from markdown_exec import base_format
 from markupsafe import Markup
+from mkdocs.utils import get_relative_url
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 from pymdownx.superfences import SuperFencesException  # type: ignore[import-untyped]
 
+from gilnotes.site.blocks import Block
 from gilnotes.site.outcomes import Outcome, Record
 
 
 class Renderer:
     """What markdown-exec calls for each block: looks the outcome up, runs nothing."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, urls: Mapping[str, str] | None = None) -> None:
         self.record = record
+        self.urls = urls or {}
+        """Where each Markdown file is published."""
+
+        self.url = ""
+        """Where the page is published that is rendered just now."""
 
     def __call__(self, *, code: str, md: Markdown, **options: Any) -> Markup:
         """The HTML of a block: its source where the fence asks for it, its outcomes, their origin.
@@ -50,7 +58,43 @@ class Renderer:
         html = base_format(
             language="python", run=lambda *_, **__: output, code=code, md=md, **options
         )
-        return Markup('<div class="block">{}{}</div>').format(html, Markup(_origin(outcomes)))
+        return Markup('<div class="block" id="{}">{}{}</div>').format(
+            outcomes[0].block.anchor, html, Markup(_origin(outcomes))
+        )
+
+    def claims(self) -> str:
+        """The table of claims: what held, on which interpreters, and the block that shows it."""
+        evidence: dict[str, list[Outcome]] = {}
+        for outcome in self.record.outcomes:
+            if outcome.block.claim and outcome.interpreter:
+                evidence.setdefault(outcome.block.claim, []).append(outcome)
+        rows = "".join(
+            f'<tr><th scope="row">{escape(claim)}</th><td>{self._held(outcomes)}</td>'
+            f"<td>{self._links(outcomes)}</td></tr>"
+            for claim, outcomes in evidence.items()
+        )
+        return (
+            '<div class="claims"><table><thead><tr><th scope="col">Claim</th>'
+            '<th scope="col">Held on</th><th scope="col">Evidence</th></tr></thead>'
+            f"<tbody>{rows}</tbody></table></div>"
+        )
+
+    def _held(self, outcomes: Sequence[Outcome]) -> str:
+        held = dict.fromkeys(o.spec for o in outcomes if o.status == "passed")
+        failed = dict.fromkeys(o.spec for o in outcomes if o.status == "failed")
+        against = f"; <strong>not on {escape(', '.join(failed))}</strong>" if failed else ""
+        return escape(", ".join(spec for spec in held if spec not in failed)) + against
+
+    def _links(self, outcomes: Sequence[Outcome]) -> str:
+        blocks = dict.fromkeys(outcome.block for outcome in outcomes)
+        return ", ".join(
+            f'<a href="{escape(self._address(block))}">{escape(Path(block.file).stem)}</a>'
+            for block in blocks
+        )
+
+    def _address(self, block: Block) -> str:
+        url = self.urls.get(block.file, block.file)
+        return f"{get_relative_url(url, self.url)}#{block.anchor}"
 
 
 def outcomes_html(outcomes: Sequence[Outcome], language: str) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +17,7 @@ from gilnotes.site.blocks import Block
 from gilnotes.site.cache import Cache, Entry, key, machine, surroundings
 from gilnotes.site.outcomes import Outcome, Record
 from gilnotes.site.process import Answer, WorkerProcess
-
-Progress = Callable[[Outcome, int], None]
-"""Told each outcome as it comes, and how many are still to come."""
+from gilnotes.site.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def run(
     found: Sequence[Interpreter],
     *,
     cache: Cache | None = None,
-    progress: Progress = lambda outcome, left: None,
+    progress: Progress | None = None,
 ) -> Record:
     """Run every block on every interpreter it names.
 
@@ -49,26 +47,25 @@ def run(
         blocks: of all pages, in any order.
         found: the interpreters of this machine.
         cache: where outcomes are looked up first, and kept; None: every block runs.
-        progress: called with each outcome, from several threads, one call at a time.
+        progress: told what begins and what has ended, one call at a time.
 
     Sessions run side by side on the cores; then, one by one, what must run alone.
     """
     jobs, outcomes = plan(blocks, found)
-    left = sum(len(job.blocks) for job in jobs)
+    progress = progress or Progress(None)
+    progress.start(sum(len(job.blocks) for job in jobs))
     lock = threading.Lock()
     hand_over = {interpreters.ENVIRONMENT_VARIABLE: interpreters.to_json(found)}
     memory = _Memory(cache, surroundings(found))
 
-    def finish(outcome: Outcome) -> None:
-        nonlocal left
-        with lock:
-            left -= 1
-            outcomes.append(outcome)
-            progress(outcome, left)
-
     def work(job: Job) -> None:
-        for outcome in _run_job(job, hand_over, memory):
-            finish(outcome)
+        for event in _run_job(job, hand_over, memory):
+            with lock:
+                if isinstance(event, Outcome):
+                    outcomes.append(event)
+                    progress.finished(event)
+                else:
+                    progress.running(event, job.spec)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # list() raises here what a job raised there.
@@ -113,7 +110,8 @@ def _rank(outcome: Outcome, tags: Sequence[str]) -> int:
     return tags.index(outcome.spec) if outcome.spec in tags else len(tags)
 
 
-def _run_job(job: Job, extra: dict[str, str], memory: _Memory) -> Iterable[Outcome]:
+def _run_job(job: Job, extra: dict[str, str], memory: _Memory) -> Iterable[Block | Outcome]:
+    """Yield each block as it begins to run, and each outcome."""
     worker: WorkerProcess | None = None
     passed: list[Block] = []
     replayed = 0
@@ -125,6 +123,7 @@ def _run_job(job: Job, extra: dict[str, str], memory: _Memory) -> Iterable[Outco
                 passed.append(block)
                 yield kept
                 continue
+            yield block
             worker = worker or WorkerProcess(job.interpreter, extra)
             # The names of the session so far, where its outcomes came from the cache or its
             # worker has died: a block's fault is its own, not the next one's.
@@ -168,6 +167,7 @@ class _Memory:
             output=entry.output,
             seconds=entry.seconds,
             measured=entry.measured,
+            machine=entry.machine,
             cached=True,
         )
 
@@ -191,5 +191,6 @@ def _outcome(block: Block, job: Job, answer: Answer, measured: str) -> Outcome:
         output=answer.output,
         seconds=answer.seconds,
         measured=measured,
+        machine=machine(),
         failure=answer.failure,
     )

@@ -1,0 +1,74 @@
+"""The first phase of a build, without MkDocs: find the blocks of some pages, and run them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gilnotes import interpreters
+from gilnotes.site.blocks import Page, Problem, find_blocks
+from gilnotes.site.cache import Cache
+from gilnotes.site.outcomes import Outcome, Record
+from gilnotes.site.progress import Progress
+from gilnotes.site.runner import run
+
+CACHE = Path(".cache", "gilnotes")
+"""Where a project keeps its outcomes, below its root."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the blocks of some pages did."""
+
+    pages: Mapping[Path, Page]
+    record: Record
+    broken: tuple[interpreters.Broken, ...] = ()
+    """What is named like an interpreter and is none."""
+
+    @property
+    def wrong(self) -> tuple[Problem | Outcome, ...]:
+        """All that keeps these pages from being published; each one's `str` has its place."""
+        problems = [problem for page in self.pages.values() for problem in page.problems]
+        return (*problems, *self.record.failures)
+
+
+def check(
+    root: Path, files: Iterable[Path], progress: Progress, *, keep_going: bool = False
+) -> Checked:
+    """Run the blocks of these Markdown files; none of them, if any fence has to be mended first.
+
+    `GILNOTES_REQUIRE="3.9 3.13t"` names interpreters that must be here;
+    `GILNOTES_CACHE=off` runs blocks whose outcome is known.
+
+    Args:
+        root: the project's folder, which messages leave out of file names.
+        files: Markdown, in UTF-8.
+        progress: is shown what runs.
+        keep_going: run the good blocks also where a fence has to be mended.
+
+    Raises:
+        LookupError: an interpreter that is required is not here.
+        ValueError: `GILNOTES_REQUIRE` or `GILNOTES_INTERPRETERS` is not what it has to be.
+        OSError: a file cannot be read.
+    """
+    pages = {path: find_blocks(path.read_text("utf-8-sig"), name(root, path)) for path in files}
+    checked = Checked(pages, Record(()))
+    if checked.wrong and not keep_going:
+        return checked
+    survey = interpreters.survey()
+    interpreters.select(os.environ.get("GILNOTES_REQUIRE", "").split(), survey.found)
+    cache = None if os.environ.get("GILNOTES_CACHE") == "off" else Cache(root / CACHE)
+    blocks = [block for page in pages.values() for block in page.blocks]
+    record = run(blocks, survey.found, cache=cache, progress=progress)
+    progress.end(len(pages), record)
+    if cache:
+        cache.prune()
+    return Checked(pages, record, survey.broken)
+
+
+def name(root: Path, path: Path) -> str:
+    """A file as messages name it: `docs/race.md`."""
+    path, root = path.resolve(), root.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
