@@ -53,6 +53,12 @@ def test_a_fence_inside_a_longer_fence_is_text() -> None:
     assert (page.blocks, page.problems) == ((), ())
 
 
+def test_a_claim_may_hold_code() -> None:
+    block = only(fence('python exec="on" claim="`+=` is three steps"'))
+    assert block.claim == "`+=` is three steps"
+    assert find_blocks("```python``` is *inline*\n", "docs/page.md").blocks == ()
+
+
 def test_other_languages_and_unexecuted_python_are_left_alone() -> None:
     text = fence("console") + fence("") + fence('python exec="off" title="x"') + fence("yaml")
     page = find_blocks(text, "docs/page.md")

@@ -157,7 +157,11 @@ def for_markdown_exec(text: str, page: Page) -> str:
     return "\n".join(lines)
 
 
-_OPENING = re.compile(r"(?P<prefix>[> \t]*)(?P<marks>`{3,}|~{3,})[ \t]*(?P<header>[^`]*)$")
+_OPENING = re.compile(
+    r"""(?P<prefix>[> \t]*)(?P<marks>`{3,}|~{3,})[ \t]*"""
+    r"""(?P<header>(?:[^`"']|"[^"]*"|'[^']*'|["'](?=[^`]*$))*)$"""
+)
+"""The opening of a fence, as SuperFences reads it: between quotes a backtick is a character."""
 
 
 def _fences(text: str) -> Iterator[_Fence]:

@@ -49,8 +49,7 @@ def check(
         keep_going: run the good blocks also where a fence has to be mended.
 
     Raises:
-        LookupError: an interpreter that is required is not here.
-        ValueError: `GILNOTES_REQUIRE` or `GILNOTES_INTERPRETERS` is not what it has to be.
+        LookupError: an interpreter that `GILNOTES_REQUIRE` names is not here.
         OSError: a file cannot be read.
     """
     pages = {path: find_blocks(path.read_text("utf-8-sig"), name(root, path)) for path in files}
@@ -58,7 +57,10 @@ def check(
     if checked.wrong and not keep_going:
         return checked
     survey = interpreters.survey()
-    interpreters.select(os.environ.get("GILNOTES_REQUIRE", "").split(), survey.found)
+    try:
+        interpreters.select(os.environ.get("GILNOTES_REQUIRE", "").split(), survey.found)
+    except (LookupError, ValueError) as error:
+        raise LookupError(f"GILNOTES_REQUIRE: {error}") from None
     cache = None if os.environ.get("GILNOTES_CACHE") == "off" else Cache(root / CACHE)
     blocks = [block for page in pages.values() for block in page.blocks]
     record = run(blocks, survey.found, cache=cache, progress=progress)

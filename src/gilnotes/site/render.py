@@ -69,7 +69,7 @@ class Renderer:
             if outcome.block.claim and outcome.interpreter:
                 evidence.setdefault(outcome.block.claim, []).append(outcome)
         rows = "".join(
-            f'<tr><th scope="row">{escape(claim)}</th><td>{self._held(outcomes)}</td>'
+            f'<tr><th scope="row">{_with_code(claim)}</th><td>{self._held(outcomes)}</td>'
             f"<td>{self._links(outcomes)}</td></tr>"
             for claim, outcomes in evidence.items()
         )
@@ -98,17 +98,21 @@ class Renderer:
 
 
 def outcomes_html(outcomes: Sequence[Outcome], language: str) -> str:
-    """One outcome as it was printed; several as a table, one row an interpreter."""
+    """One outcome as it was printed; several as a table, with a row for what several printed."""
     if len(outcomes) == 1:
         return _message(outcomes[0]) + _printed(outcomes[0], language)
+    alike: dict[object, list[Outcome]] = {}
+    for outcome in outcomes:
+        alike.setdefault((outcome.output, outcome.status, outcome.failure), []).append(outcome)
     rows = "".join(
-        f"<tr><th scope='row'>{escape(_name(o))}</th><td>{_gil(o)}</td>"
-        f"<td>{_message(o)}{_printed(o, language)}</td></tr>"
-        for o in outcomes
+        f'<tr><th scope="row">{escape(_names(group))}</th><td>{_gil(group)}</td>'
+        f"<td>{''.join(map(_message, group))}{_printed(group[0], language)}</td></tr>"
+        for group in alike.values()
     )
     return (
         '<div class="outcomes"><table><thead><tr><th scope="col">Interpreter</th>'
-        f'<th scope="col">GIL</th><th scope="col">It printed</th></tr></thead>{rows}</table></div>'
+        '<th scope="col">GIL</th><th scope="col">It printed</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -179,14 +183,21 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def _name(outcome: Outcome) -> str:
-    if outcome.interpreter is None:
-        return f"CPython {outcome.spec}"
-    free_threaded = ", free-threaded" if outcome.interpreter.free_threaded else ""
-    return f"CPython {outcome.interpreter.version}{free_threaded}"
+def _with_code(text: str) -> str:
+    """Escape a text; what stands between backticks in it is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def _gil(outcome: Outcome) -> str:
-    if outcome.interpreter is None:
-        return "–"
-    return "on" if outcome.interpreter.gil else "off"
+def _names(outcomes: Sequence[Outcome]) -> str:
+    """Name the interpreters of some outcomes: `CPython 3.12.1, 3.13.5 free-threaded`."""
+    names = []
+    for outcome in outcomes:
+        python = outcome.interpreter
+        version = python.version if python else outcome.spec
+        names.append(f"{version} free-threaded" if python and python.free_threaded else version)
+    return f"CPython {', '.join(names)}"
+
+
+def _gil(outcomes: Sequence[Outcome]) -> str:
+    gils = {outcome.interpreter.gil for outcome in outcomes if outcome.interpreter}
+    return " and ".join("on" if gil else "off" for gil in sorted(gils, reverse=True)) or "–"
