@@ -16,7 +16,7 @@ from gilnotes.interpreters import InterpreterFailed
 from gilnotes.tables import Table
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import FrameType, ModuleType
     from typing import Any, Callable, Iterable, Sequence
 
     from gilnotes.experiments import Runs
@@ -29,18 +29,22 @@ LONGEST_SWITCH_INTERVAL = 1.0
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command. Return its exit status: 0, or 2 after one line that says what is wrong."""
+    """Run the command. Return its exit status: its own, or 2 after one line that says why."""
     _end_at_once_on_signals()
     options = _parser().parse_args(args)
     try:
-        options.run(options)
+        status: int = options.run(options) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # `gilnotes … | head`: nobody reads on, and that is no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130
     except InterpreterFailed as error:
         return _complain(error.in_short)
     except (LookupError, OSError, RuntimeError, ValueError) as error:
         return _complain(str(error))
+    else:
+        return status
     return 0
 
 
@@ -70,11 +74,11 @@ def _parser() -> Parser:
 def _command(
     subparsers: Subparsers,
     name: str,
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], int | None],
     summary: str,
     examples: str = "",
 ) -> Parser:
-    """Add a command. Its function is called with the options it was given."""
+    """Add a command. Its function gets the options and returns the exit status, None for 0."""
     parser = subparsers.add_parser(
         name,
         help=summary,
@@ -256,12 +260,57 @@ def _lock_cost(options: argparse.Namespace) -> None:
         print(tables.text(reports.lock_cost(results)))
 
 
+# -- gilnotes check, gilnotes cache
+
+
+def _add_check(subparsers: Subparsers) -> None:
+    parser = _command(
+        subparsers,
+        "check",
+        _check,
+        "run the blocks of Markdown pages, without building a site",
+        "  gilnotes check\n  gilnotes check docs/race.md\n",
+    )
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help="left out: all below docs/")
+
+
+def _check(options: argparse.Namespace) -> int:
+    status: int = _site_commands().check_pages(options.pages, as_json=options.json)
+    return status
+
+
+def _add_cache(subparsers: Subparsers) -> None:
+    parser = _command(subparsers, "cache", _cache, "show how many outcomes are kept, or clear them")
+    parser.add_argument("--clear", action="store_true", help="forget them all")
+
+
+def _cache(options: argparse.Namespace) -> int:
+    status: int = _site_commands().cache(clear=options.clear, as_json=options.json)
+    return status
+
+
+def _site_commands() -> ModuleType:
+    """Import what knows Markdown. It needs more than the subject does, and a newer Python."""
+    try:
+        from gilnotes.site import commands
+    except ImportError as error:
+        raise ValueError(
+            f"this command needs {error.name or error}: on Python 3.11 or newer, "
+            "pip install 'gilnotes[site]'"
+        ) from None
+    # Its workers are ended in order: Ctrl-C is an exception again.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return commands
+
+
 COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     _add_race,
     _add_lock,
     _add_interpreters,
     _add_scaling,
     _add_lock_cost,
+    _add_check,
+    _add_cache,
 )
 """To add a command: a function that calls `_command`, its function, and a line here."""
 

@@ -97,6 +97,14 @@ class Cache:
                 path.unlink()
                 total -= size
 
+    def size(self) -> tuple[int, int]:
+        """How many entries there are, and how many bytes they take."""
+        sizes = []
+        for path in self.folder.glob("*/*.json"):
+            with contextlib.suppress(OSError):
+                sizes.append(path.stat().st_size)
+        return len(sizes), sum(sizes)
+
     def clear(self) -> None:
         """Delete everything."""
         with contextlib.suppress(FileNotFoundError):
