@@ -15,21 +15,22 @@ if TYPE_CHECKING:
 
 
 def race(results: Iterable[tuple[Interpreter, Runs]]) -> Table:
-    """Put what `experiments.race_on` found into a table, one row an interpreter."""
+    """Put what `experiments.race_on` found into a table, one row an interpreter.
+
+    Found and lost are those of the first run; of several runs, their range follows.
+    """
     results = list(results)
     if all(len(runs.found) == 1 for _, runs in results):
         return Table(
             ("interpreter", "GIL", "found", "lost"),
-            tuple(
-                (*_who(python), str(runs.found[0]), str(runs.expected - runs.found[0]))
-                for python, runs in results
-            ),
+            tuple((*_who(python), *_first(runs)) for python, runs in results),
         )
     return Table(
-        ("interpreter", "GIL", "lost in", "minimum", "median", "maximum"),
+        ("interpreter", "GIL", "found", "lost", "lost in", "minimum", "median", "maximum"),
         tuple(
             (
                 *_who(python),
+                *_first(runs),
                 f"{runs.lost_in} of {len(runs.found)}",
                 *map(str, (runs.minimum, runs.median, runs.maximum)),
             )
@@ -97,6 +98,10 @@ def lock_cost(results: Iterable[tuple[Interpreter, Sequence[LockCost]]]) -> Tabl
 
 def _who(python: Interpreter) -> tuple[str, str]:
     return python.tag.replace("+gil", ""), "on" if python.gil else "off"
+
+
+def _first(runs: Runs) -> tuple[str, str]:
+    return str(runs.found[0]), str(runs.expected - runs.found[0])
 
 
 def _ratio(ratio: Ratio) -> str:

@@ -78,7 +78,8 @@ def test_the_race_table_shows_who_loses_updates(browser: Browser, address: str) 
     rows = page.locator("table", has_text="lost in").first.locator("tbody tr")
     table = [row.locator("td").all_inner_texts() for row in rows.all()]
     assert table
-    for version, gil, lost_in, *_, maximum in table:
+    for version, gil, found, gone, lost_in, *_, maximum in table:
+        assert int(found) + int(gone) == 500_000
         lost, of = map(int, lost_in.split(" of "))
         assert 0 <= lost <= of == 20
         assert int(maximum) <= 500_000

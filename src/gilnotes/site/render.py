@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +102,12 @@ def outcomes_html(outcomes: Sequence[Outcome], language: str) -> str:
     """One outcome as it was printed; several as a table, with a row for what several printed."""
     if len(outcomes) == 1:
         return _message(outcomes[0]) + _printed(outcomes[0], language)
-    alike: dict[object, list[Outcome]] = {}
-    for outcome in outcomes:
-        alike.setdefault((outcome.output, outcome.status, outcome.failure), []).append(outcome)
+    # Only neighbors share a row: the order of the versions stays.
+    alike = groupby(outcomes, lambda outcome: (outcome.output, outcome.status, outcome.failure))
     rows = "".join(
         f'<tr><th scope="row">{escape(_names(group))}</th><td>{_gil(group)}</td>'
         f"<td>{''.join(map(_message, group))}{_printed(group[0], language)}</td></tr>"
-        for group in alike.values()
+        for group in (list(group) for _, group in alike)
     )
     return (
         '<div class="outcomes"><table><thead><tr><th scope="col">Interpreter</th>'
