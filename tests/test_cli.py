@@ -90,13 +90,15 @@ def test_several_runs_on_an_interpreter_make_a_row_of_their_range() -> None:
     assert re.split("  +", lines[1]) == [
         "interpreter",
         "GIL",
+        "found",
+        "lost",
         "lost in",
         "minimum",
         "median",
         "maximum",
     ]
     gil = "on" if HERE.gil else "off"
-    assert re.split("  +", lines[2]) == [HERE.tag, gil, "0 of 2", "50", "50", "50"]
+    assert re.split("  +", lines[2]) == [HERE.tag, gil, "50", "0", "0 of 2", "50", "50", "50"]
 
 
 def test_race_as_json() -> None:
