@@ -13,7 +13,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -128,9 +128,9 @@ def key(session: Sequence[Block], interpreter: Interpreter, surroundings: Sequen
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def surroundings(found: Iterable[Interpreter]) -> tuple[str, ...]:
-    """What decides the outcome of every block of a build: our source, the machine, its CPythons."""
-    return (source(), machine(), *(python.build for python in found))
+def surroundings() -> tuple[str, ...]:
+    """What decides the outcome of every block of a build: our source, the machine."""
+    return source(), machine()
 
 
 def machine() -> str:

@@ -12,7 +12,7 @@ from gilnotes.site.blocks import Page, Problem, find_blocks
 from gilnotes.site.cache import Cache
 from gilnotes.site.outcomes import Outcome, Record
 from gilnotes.site.progress import Progress
-from gilnotes.site.runner import run
+from gilnotes.site.runner import looks_around, run
 
 CACHE = Path(".cache", "gilnotes")
 """Where a project keeps its outcomes, below its root."""
@@ -56,13 +56,16 @@ def check(
     checked = Checked(pages, Record(()))
     if checked.wrong and not keep_going:
         return checked
-    survey = interpreters.survey()
+    blocks = [block for page in pages.values() for block in page.blocks]
+    required = os.environ.get("GILNOTES_REQUIRE", "").split()
+    # Asking every interpreter takes longer than the blocks of a few pages do.
+    needed = required or any(block.python or looks_around(block) for block in blocks)
+    survey = interpreters.survey() if needed else interpreters.Survey((), ())
     try:
-        interpreters.select(os.environ.get("GILNOTES_REQUIRE", "").split(), survey.found)
+        interpreters.select(required, survey.found)
     except (LookupError, ValueError) as error:
         raise LookupError(f"GILNOTES_REQUIRE: {error}") from None
     cache = None if os.environ.get("GILNOTES_CACHE") == "off" else Cache(root / CACHE)
-    blocks = [block for page in pages.values() for block in page.blocks]
     record = run(blocks, survey.found, cache=cache, progress=progress)
     progress.end(len(pages), record)
     if cache:

@@ -82,6 +82,7 @@ class WorkerProcess:
             env={**environment(self.folder), "GILNOTES_WORKER": self.mark, **(extra or {})},
             start_new_session=os.name == "posix",
         )
+        _alive.add(self)
         assert self.process.stdout
         assert self.process.stderr
         self.capture = _Capture(self.process.stderr, self.events)
@@ -126,6 +127,8 @@ class WorkerProcess:
             if event["status"] == "ended":
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(GRACE)
+                if seconds >= block.timeout:  # The worker has ended itself, stacks written.
+                    event = {**event, "status": "timeout"}
             self.kill()
             failure = self._death(event, block)
         if not alive:
@@ -173,6 +176,7 @@ class WorkerProcess:
         self.answers.join(GRACE)
         self.capture.join(GRACE)
         shutil.rmtree(self.folder, ignore_errors=True)
+        _alive.discard(self)
 
     def _failure(self, event: Mapping[str, object], block: Block) -> Failure | None:
         if event["status"] == "passed":
@@ -191,13 +195,15 @@ class WorkerProcess:
             children = psutil.Process(self.process.pid).children(recursive=True)
         except psutil.Error:
             children = []
+        children = [child for child in children if not _is_helper(child)]
         _, running = psutil.wait_procs(children, timeout=worker.GRACE)
         twice = event["returned_twice"]
         while not self.events.empty():
             twice = self.events.get().get("returned_twice") or twice
         if twice:
             return Failure("forked, and both processes came back from the block", block.line)
-        names = sorted(_name(child) for child in (*running, *self._strays()))
+        strays = [stray for stray in self._strays() if not _is_helper(stray)]
+        names = sorted(_name(child) for child in (*running, *strays))
         if not names:
             return None
         return Failure(f"left running: {', '.join(dict.fromkeys(names))}", block.line)
@@ -247,6 +253,15 @@ class WorkerProcess:
             for line in stream:
                 self.events.put(json.loads(line))
         self.events.put({"status": "ended"})
+
+
+_alive: set[WorkerProcess] = set()
+
+
+def kill_all() -> None:
+    """End every worker of this process; whoever waits for its answer gets one."""
+    for process in tuple(_alive):
+        process.process.kill()
 
 
 class _Capture:
@@ -337,6 +352,17 @@ def environment(home: str) -> dict[str, str]:
 def package_folder() -> Path:
     """The folder that a worker must have on its path to import gilnotes."""
     return Path(gilnotes.__file__).resolve().parent.parent
+
+
+def _is_helper(process: psutil.Process) -> bool:
+    """Whether multiprocessing keeps this one for itself, until the interpreter ends."""
+    with contextlib.suppress(psutil.Error):
+        return any(
+            f"from multiprocessing.{module} import main" in argument
+            for module in ("forkserver", "resource_tracker")
+            for argument in process.cmdline()
+        )
+    return False
 
 
 def _name(process: psutil.Process) -> str:

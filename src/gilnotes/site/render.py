@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from html import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from markdown import Markdown
-from markdown_exec import base_format
+from markdown_exec import base_format, formatters, markdown_config
 from markupsafe import Markup
 from mkdocs.utils import get_relative_url
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 from pymdownx.superfences import SuperFencesException  # type: ignore[import-untyped]
@@ -34,6 +36,16 @@ class Renderer:
         self.url = ""
         """Where the page is published that is rendered just now."""
 
+        self._outcomes: dict[str, list[Outcome]] = {}
+        for outcome in record.outcomes:
+            self._outcomes.setdefault(str(outcome.block), []).append(outcome)
+        # Under `mkdocs serve`, markdown-exec's table still holds the renderer of the last build:
+        # what it has rendered need not be rendered again. What it did not need is forgotten.
+        last: object = formatters.get("python")
+        self._before: Mapping[object, Markup] = last._html if isinstance(last, Renderer) else {}
+        self._html: dict[object, Markup] = {}
+        self._configuration = repr((markdown_config.exts, markdown_config.exts_config))
+
     def __call__(self, *, code: str, md: Markdown, **options: Any) -> Markup:
         """The HTML of a block: its source where the fence asks for it, its outcomes, their origin.
 
@@ -42,7 +54,7 @@ class Renderer:
                 the one exception that SuperFences does not swallow.
         """
         place = options.get("id", "")
-        outcomes = self.record.of(place)
+        outcomes = self._outcomes.get(place, [])
         if not outcomes:
             raise SuperFencesException(
                 f"{place or 'a block without a place'}: not a block of this build's pages, "
@@ -56,12 +68,29 @@ class Renderer:
             output = outcomes[0].output
         else:
             output = escape_html(outcomes[0].output)
-        html = base_format(
-            language="python", run=lambda *_, **__: output, code=code, md=md, **options
+        # Only with a reason: markdown-exec 1.12 keeps each page's Markdown for ever to do it.
+        options["update_toc"] = bool(
+            options.get("update_toc") and not options.get("html") and _HEADING.search(output)
         )
+        html = self._format(output, code=code, md=md, **options)
         return Markup('<div class="block" id="{}">{}{}</div>').format(
             outcomes[0].block.anchor, html, Markup(_origin(outcomes))
         )
+
+    def _format(self, output: str, *, code: str, md: Markdown, **options: Any) -> Markup:
+        """What markdown-exec makes of a block that printed this."""
+
+        def rendered() -> Markup:
+            return base_format(
+                language="python", run=lambda *_, **__: output, code=code, md=md, **options
+            )
+
+        if options["update_toc"]:
+            return rendered()
+        same = {**options, "id": ""}  # Where it stands does not change how it looks.
+        known = (code, output, repr(same), self._configuration)
+        self._html[known] = self._before.get(known) or self._html.get(known) or rendered()
+        return self._html[known]
 
     def claims(self) -> str:
         """The table of claims: what held, on which interpreters, and the block that shows it."""
@@ -96,6 +125,10 @@ class Renderer:
     def _address(self, block: Block) -> str:
         url = self.urls.get(block.file, block.file)
         return f"{get_relative_url(url, self.url)}#{block.anchor}"
+
+
+_HEADING = re.compile(r"^[ >]*#|^[ >]*(=+|-+)\s*$|<h[1-6]", re.MULTILINE | re.IGNORECASE)
+"""What may become a heading, and so a line of the page's table of contents."""
 
 
 def outcomes_html(outcomes: Sequence[Outcome], language: str) -> str:
@@ -142,14 +175,22 @@ def _printed(outcome: Outcome, language: str) -> str:
     text = visible(outcome.output)
     if not text:
         return ""
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False)
-    except ClassNotFound:
-        lexer = get_lexer_by_name("text", stripnl=False)
     if language != "ansi":
         text = text.replace("\x1b", "\u241b")
-    html: str = highlight(text, lexer, HtmlFormatter(cssclass="highlight", wrapcode=True))
+    html: str = highlight(text, _lexer(language), _FORMATTER)
     return f'<div class="result language-{escape(language)}">{html}</div>'
+
+
+@lru_cache
+def _lexer(language: str) -> Lexer:
+    try:
+        return get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        return get_lexer_by_name("text", stripnl=False)
+
+
+# Made once: a formatter writes a style sheet for itself before it formats anything.
+_FORMATTER: HtmlFormatter[str] = HtmlFormatter(cssclass="highlight", wrapcode=True)
 
 
 def _message(outcome: Outcome) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import gilnotes
 from gilnotes import interpreters
 from gilnotes.interpreters import Interpreter, UnknownInterpreter
 from gilnotes.site.blocks import Block
 from gilnotes.site.cache import Cache, Entry, key, machine, surroundings
 from gilnotes.site.outcomes import Outcome, Record
-from gilnotes.site.process import Answer, WorkerProcess
+from gilnotes.site.process import Answer, WorkerProcess, kill_all
 from gilnotes.site.progress import Progress
 
 
@@ -45,7 +47,7 @@ def run(
 
     Args:
         blocks: of all pages, in any order.
-        found: the interpreters of this machine.
+        found: the interpreters of this machine; none, if no block asks for them.
         cache: where outcomes are looked up first, and kept; None: every block runs.
         progress: told what begins and what has ended, one call at a time.
 
@@ -55,8 +57,9 @@ def run(
     progress = progress or Progress(None)
     progress.start(sum(len(job.blocks) for job in jobs))
     lock = threading.Lock()
-    hand_over = {interpreters.ENVIRONMENT_VARIABLE: interpreters.to_json(found)}
-    memory = _Memory(cache, surroundings(found))
+    # An empty list would be believed: where nobody has looked, a block may look for itself.
+    hand_over = {interpreters.ENVIRONMENT_VARIABLE: interpreters.to_json(found)} if found else {}
+    memory = _Memory(cache, surroundings(), tuple(python.build for python in found))
 
     def work(job: Job) -> None:
         for event in _run_job(job, hand_over, memory):
@@ -67,9 +70,15 @@ def run(
                 else:
                     progress.running(event, job.spec)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # list() raises here what a job raised there.
-        list(pool.map(work, [job for job in jobs if not job.exclusive]))
+    # Two a core: while one worker starts or its threads wait, another can use the core.
+    with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+        futures = [pool.submit(work, job) for job in jobs if not job.exclusive]
+        try:
+            for future in futures:
+                future.result()  # raises here what a job raised there
+        except BaseException:  # Ctrl-C among them: nobody waits for a block's timeout then
+            _abandon(futures)
+            raise
     for job in jobs:
         if job.exclusive:
             work(job)
@@ -77,6 +86,14 @@ def run(
     tags = [interpreter.tag for interpreter in found]
     outcomes.sort(key=lambda o: (order[str(o.block)], _rank(o, tags)))
     return Record(tuple(outcomes))
+
+
+def _abandon(futures: Sequence[Future[None]]) -> None:
+    """End the jobs that run, and begin no other."""
+    for future in futures:
+        future.cancel()
+    while wait(futures, timeout=0.1).not_done:
+        kill_all()
 
 
 def plan(blocks: Sequence[Block], found: Sequence[Interpreter]) -> tuple[list[Job], list[Outcome]]:
@@ -104,6 +121,20 @@ def plan(blocks: Sequence[Block], found: Sequence[Interpreter]) -> tuple[list[Jo
                     seen.add(interpreter.tag)
                     alone.append(Job((block,), interpreter.tag, interpreter))
     return [Job(tuple(s), here.tag, here) for s in sessions.values()] + alone, missing
+
+
+def looks_around(block: Block) -> bool:
+    """Whether a block may ask which interpreters there are: it uses more than the notes' subject.
+
+    >>> looks_around(Block("docs/page.md", 1, "from gilnotes import Counter, worker"))
+    False
+    """
+    return "gilnotes" in _SUBJECT.sub("", block.code)
+
+
+_SUBJECT = re.compile(
+    rf"^\s*from gilnotes import (?:(?:{'|'.join(gilnotes.__all__)})(?:, *)?\b)+ *$", re.MULTILINE
+)
 
 
 def _rank(outcome: Outcome, tags: Sequence[str]) -> int:
@@ -151,12 +182,14 @@ class _Memory:
 
     cache: Cache | None
     surroundings: tuple[str, ...]
+    found: tuple[str, ...]
+    """The interpreters of this machine, for the blocks that may ask for them."""
 
     def recall(self, session: Sequence[Block], job: Job) -> Outcome | None:
         block = session[-1]
         if self.cache is None or block.fresh:
             return None
-        entry = self.cache.get(key(session, job.interpreter, self.surroundings))
+        entry = self.cache.get(self._key(session, job))
         if entry is None or (block.file in entry.output and entry.lines != _lines(session)):
             return None
         return Outcome(
@@ -175,7 +208,11 @@ class _Memory:
         if self.cache is None or outcome.block.fresh or outcome.status != "passed":
             return
         entry = Entry(outcome.output, outcome.seconds, outcome.measured, machine(), _lines(session))
-        self.cache.put(key(session, job.interpreter, self.surroundings), entry)
+        self.cache.put(self._key(session, job), entry)
+
+    def _key(self, session: Sequence[Block], job: Job) -> str:
+        found = self.found if any(map(looks_around, session)) else ()
+        return key(session, job.interpreter, (*self.surroundings, *found))
 
 
 def _lines(session: Sequence[Block]) -> tuple[int, ...]:

@@ -15,6 +15,8 @@ import _thread
 import contextlib
 import faulthandler
 import gc
+import importlib.machinery
+import io
 import json
 import linecache
 import os
@@ -29,6 +31,8 @@ from typing import Any
 
 GRACE = 1.0
 """Seconds that a thread which is about to end gets to do so."""
+
+_FUTURES = [getattr(__future__, name).compiler_flag for name in __future__.all_feature_names]
 
 
 class Worker:
@@ -45,7 +49,12 @@ class Worker:
         self.children = False
         self.thread_errors: list[dict[str, Any]] = []
         self.main = types.ModuleType("__main__")
+        # What multiprocessing starts anew leaves a module of this name alone; without it, it
+        # would look for the page and run that.
+        self.main.__spec__ = importlib.machinery.ModuleSpec("__main__", None)
         sys.modules["__main__"] = self.main
+        # A program's own folder comes first on its path, and this script's is not the block's.
+        sys.path[0] = os.getcwd()
         sys.addaudithook(self._watch)
         self._own_descriptors()
 
@@ -69,69 +78,87 @@ class Worker:
         self.children = False
         self.thread_errors = []
         threading.excepthook = self._on_thread_error
-        answer: dict[str, Any] = {"status": "passed"}
         if request.get("width"):
             os.environ["COLUMNS"] = str(request["width"])
-        faulthandler.dump_traceback_later(request["timeout"], file=self.capture)
+        self._outlive(builder=False)
+        # The stacks, then the end: also where the builder is no longer there to end this.
+        faulthandler.dump_traceback_later(request["timeout"], file=self.capture, exit=True)
         start = time.perf_counter()
-        try:
-            exec(self._compile(request), self.main.__dict__)
-        except SystemExit as error:
-            if os.getpid() != self.pid:
-                os._exit(error.code if isinstance(error.code, int) else error.code is not None)
-            answer = self._failure("exit", error, request["file"])
-            code = "" if error.code is None else repr(error.code)
-            answer["message"] = f"called sys.exit({code})"
-        except BaseException as error:
-            answer = self._failure("raised", error, request["file"])
-            self._print(error)
-            if os.getpid() != self.pid:
-                os._exit(1)
+        error = self._execute(request)
+        seconds = time.perf_counter() - start
+        kept.put_back()
+        answer = self._ended(error, request["file"])
         if os.getpid() != self.pid:
             return answer
-        answer["seconds"] = time.perf_counter() - start
         faulthandler.cancel_dump_traceback_later()
         left = self._left_running(before, count, tasks)
         if left and answer["status"] == "passed":
-            answer = dict(answer, status="failed", kind="thread", line=None)
-            answer["message"] = f"left running: {', '.join(left)}"
+            message = f"left running: {', '.join(left)}"
+            answer = {"status": "failed", "kind": "thread", "message": message, "line": None}
             faulthandler.dump_traceback(file=self.capture, all_threads=True)
         if self.thread_errors and answer["status"] == "passed":
-            answer.update(self.thread_errors[0])
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                stream.flush()
-        kept.put_back()
-        answer["children"] = self.children
+            answer = self.thread_errors[0]
+        threading.excepthook = _original_excepthook
+        self._outlive(builder=True)
+        # multiprocessing starts processes without an audit event, too.
+        children = self.children or "multiprocessing.util" in sys.modules
+        return {**answer, "seconds": seconds, "children": children}
+
+    def _execute(self, request: dict[str, Any]) -> BaseException | None:
+        """Run the code, and return what it raised, if it did."""
+        try:
+            exec(self._compile(request), self.main.__dict__)
+        except BaseException as error:
+            return error
+        finally:
+            # Here, because they would be called for all that follows.
+            sys.setprofile(None)
+            sys.settrace(None)
+        return None
+
+    def _ended(self, error: BaseException | None, file: str) -> dict[str, Any]:
+        """How the code ended; a forked copy of this process in which it raised ends here."""
+        if error is None:
+            return {"status": "passed"}
+        answer = self._failure("raised", error, file)
+        status = 1
+        if isinstance(error, SystemExit):
+            code = "" if error.code is None else repr(error.code)
+            answer.update(kind="exit", message=_printable(f"called sys.exit({code})"))
+            status = error.code if isinstance(error.code, int) else error.code is not None
+        else:
+            self._print(error)
+        if os.getpid() != self.pid:
+            os._exit(status)
         return answer
 
     def _compile(self, request: dict[str, Any]) -> types.CodeType:
         """The block at its own lines of its own file, as the page's reader sees them."""
         name, first = request["file"], request["line"]
+        sys.argv[:] = [name]
+        self.main.__file__ = name
+        compiled: types.CodeType = compile(
+            "\n" * first + request["code"], name, "exec", flags=self.flags, dont_inherit=True
+        )
+        for flag in _FUTURES:
+            # As at a prompt: what one block imports from __future__ holds for the later ones.
+            self.flags |= compiled.co_flags & flag
         lines = self.sources.setdefault(name, [])
         code = request["code"].split("\n")
         lines.extend(["\n"] * (first + len(code) - len(lines)))
         lines[first : first + len(code)] = [line + "\n" for line in code]
         # No modification time: linecache then never looks for a real file of that name.
         linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
-        compiled: types.CodeType = compile(
-            "\n" * first + request["code"], name, "exec", flags=self.flags, dont_inherit=True
-        )
-        for feature in __future__.all_feature_names:
-            # As at a prompt: what one block imports from __future__ holds for the later ones.
-            flag = getattr(__future__, feature).compiler_flag
-            self.flags |= compiled.co_flags & flag
         return compiled
 
     def _failure(self, kind: str, error: BaseException, file: str) -> dict[str, Any]:
-        message = traceback.format_exception_only(type(error), error)[-1].strip()
         line = None
         if isinstance(error, SyntaxError) and error.filename == file:
             line = error.lineno
         for frame in traceback.extract_tb(error.__traceback__):
             if frame.filename == file:
                 line = frame.lineno
-        return {"status": "failed", "kind": kind, "message": message, "line": line}
+        return {"status": "failed", "kind": kind, "message": _message(error), "line": line}
 
     def _print(self, error: BaseException) -> None:
         """The traceback, without the frame of the worker itself."""
@@ -140,14 +167,14 @@ class Worker:
             tb = tb.tb_next
         self._own_descriptors()
         text = "".join(traceback.format_exception(type(error), error, tb))
-        os.write(self.capture, text.encode("utf-8", "backslashreplace"))
+        os.write(self.capture, _printable(text).encode())
 
     def _on_thread_error(self, args: threading.ExceptHookArgs) -> None:
         if args.exc_type is SystemExit or args.exc_value is None:
             return
         name = args.thread.name if args.thread else "?"
         failure = self._failure("thread raised", args.exc_value, next(iter(self.sources), ""))
-        failure["message"] = f"in thread {name}: {failure['message']}"
+        failure["message"] = _printable(f"in thread {name}: {failure['message']}")
         self.thread_errors.append(failure)
         _original_excepthook(args)
 
@@ -169,16 +196,31 @@ class Worker:
 
     def _own_descriptors(self) -> None:
         """Give 0, 1 and 2 back what they lead to, whatever a block did to them."""
-        os.dup2(self.null, 0)
-        for number, name in ((1, "stdout"), (2, "stderr")):
-            os.dup2(self.capture, number)
+        for number, name in enumerate(("stdin", "stdout", "stderr")):
+            with contextlib.suppress(Exception):  # a block's own stream may raise anything
+                getattr(sys, name).flush()
+            # First the stream: the one that goes may close the descriptor.
             setattr(sys, name, getattr(sys, f"__{name}__"))
+            os.dup2(self.capture if number else self.null, number)
             if getattr(sys, name).closed:
-                stream = os.fdopen(
-                    number, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False
-                )
+                raw = io.FileIO(number, "w" if number else "r", closefd=False)
+                stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
                 setattr(sys, name, stream)
                 setattr(sys, f"__{name}__", stream)
+
+    def _outlive(self, *, builder: bool) -> None:
+        """Whether to live on when the builder has gone; a block must not, nor what it started.
+
+        The kernel says so with SIGIO, which ends them all, whatever they are doing: a thread that
+        watches would be one more in every block, and stand still where C code keeps the GIL.
+        """
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            requests = self.requests.fileno()
+            flags = fcntl.fcntl(requests, fcntl.F_GETFL) & ~os.O_ASYNC
+            fcntl.fcntl(requests, fcntl.F_SETOWN, -os.getpgrp())
+            fcntl.fcntl(requests, fcntl.F_SETFL, flags if builder else flags | os.O_ASYNC)
 
     def _watch(self, event: str, _: tuple[Any, ...]) -> None:
         if event in ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"):
@@ -197,26 +239,26 @@ class State:
 
     def __init__(self) -> None:
         self.switch_interval = sys.getswitchinterval()
+        self.recursion_limit = sys.getrecursionlimit()
         self.directory = os.getcwd()
         self.environment = dict(os.environ)
         self.path = list(sys.path)
-        self.recursion_limit = sys.getrecursionlimit()
         self.gc = (gc.isenabled(), gc.get_threshold(), gc.get_debug())
+        self.stack_size = threading.stack_size()
         self.signals = {n: signal.getsignal(n) for n in _catchable()}
         self.filters = list(warnings.filters)
         self.hooks = (sys.excepthook, sys.displayhook, sys.unraisablehook)
 
     def put_back(self) -> None:
-        """Trace and profile functions go; all else returns to what it was."""
-        sys.settrace(None)
-        sys.setprofile(None)
+        """Trace and profile functions and timers go; all else returns to what it was."""
+        sys.setrecursionlimit(self.recursion_limit)  # first: what follows needs a stack
         threading.settrace(None)  # type: ignore[arg-type,unused-ignore]
         threading.setprofile(None)
-        threading.excepthook = _original_excepthook
+        _end_monitoring()
         sys.setswitchinterval(self.switch_interval)
-        sys.setrecursionlimit(self.recursion_limit)
         sys.path[:] = self.path
         sys.excepthook, sys.displayhook, sys.unraisablehook = self.hooks
+        os.makedirs(self.directory, exist_ok=True)
         os.chdir(self.directory)
         if dict(os.environ) != self.environment:
             os.environ.clear()
@@ -224,6 +266,10 @@ class State:
         (gc.enable if self.gc[0] else gc.disable)()
         gc.set_threshold(*self.gc[1])
         gc.set_debug(self.gc[2])
+        threading.stack_size(self.stack_size)
+        for timer in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF"):
+            if hasattr(signal, timer):
+                signal.setitimer(getattr(signal, timer), 0)
         for number, handler in self.signals.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
@@ -231,6 +277,30 @@ class State:
             # The public way in marks the cached answers as stale; then its entry is taken out.
             warnings.simplefilter("default")
             warnings.filters[:] = self.filters  # type: ignore[index]
+
+
+def _end_monitoring() -> None:
+    """Free the tools that a block has registered with `sys.monitoring`, which 3.12 brought."""
+    monitoring: Any = getattr(sys, "monitoring", None)
+    for tool in range(6 if monitoring else 0):
+        if monitoring.get_tool(tool):
+            monitoring.set_events(tool, 0)
+            for event in vars(monitoring.events).values():
+                if event:
+                    monitoring.register_callback(tool, event, None)
+            monitoring.free_tool_id(tool)
+
+
+def _message(error: BaseException) -> str:
+    """What was raised, as the last line of a traceback says it: `ValueError: no`."""
+    summary = traceback.TracebackException(type(error), error, None)
+    summary.__notes__ = None  # add_note() has written below that line
+    return _printable(list(summary.format_exception_only())[-1].strip())
+
+
+def _printable(text: str) -> str:
+    r"""Make it text that UTF-8 can hold: half of a surrogate pair becomes `\udcff`."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _catchable() -> list[int]:
@@ -266,3 +336,5 @@ def limit_memory(more: int) -> None:
 if __name__ == "__main__":
     limit_memory(int(sys.argv[1]))
     Worker().serve()
+    # What a block has left to be done at the end of its program cannot be shown any more.
+    os._exit(0)

@@ -1,0 +1,322 @@
+"""This project beside its peers, in one run: `make bench`, or `python benchmarks/run.py --help`.
+
+What is compared takes turns, so that a busy moment of the machine meets all of them. A ratio is
+taken within a round; of the rounds, the median is shown, and the least and the greatest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # a script finds only what is beside it
+from benchmarks import projects  # noqa: E402
+
+REQUIREMENTS = ROOT / "benchmarks" / "peers.txt"
+PEERS = ROOT / ".build" / "peers"
+SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+ENVIRONMENT = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "src")}
+
+PAGES, BLOCKS = 4, 6
+"""Of the project that all systems build."""
+
+SERVED_PAGES, SERVED_BLOCKS = 200, 4
+"""Of the project whose rebuilds are counted and weighed."""
+
+REBUILDS = 20
+
+
+@dataclass(frozen=True)
+class Build:
+    """One system, and what it starts from."""
+
+    name: str
+    folder: Path
+    command: Sequence[str]
+    removed: Sequence[str] = ("site",)
+    """What a round deletes first: the site, and what is not to be remembered."""
+
+    outcomes: int = PAGES * BLOCKS
+    """How many the site has to show afterwards."""
+
+    def seconds(self) -> float:
+        """Build once."""
+        for name in self.removed:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        start = time.perf_counter()
+        call(self.command, self.folder)
+        needed = time.perf_counter() - start
+        pages = (self.folder / self.removed[0]).rglob("*.html")
+        shown = sum(page.read_text("utf-8").count("found 5000") for page in pages)
+        if shown != self.outcomes:
+            sys.exit(f"{self.name}: the site shows {shown} outcomes, not {self.outcomes}")
+        return needed
+
+
+@dataclass(frozen=True)
+class Target:
+    """What has been promised, and whether it holds."""
+
+    text: str
+    met: bool
+
+    def __str__(self) -> str:
+        return f"  {'met   ' if self.met else 'MISSED'}  {self.text}"
+
+
+def main() -> None:
+    """Measure what was asked for, and print a table for each topic."""
+    parser = argparse.ArgumentParser(description="This project beside its peers, in one run.")
+    topics = {"cold": cold, "warm": warm, "growth": growth, "serve": serve}
+    parser.add_argument("--rounds", type=positive, default=5, help="of each comparison (5)")
+    parser.add_argument("--only", choices=topics, help="one topic instead of all")
+    parser.add_argument("--no-peers", action="store_true", help="leave the other systems out")
+    parser.add_argument(
+        "--sizes", type=sizes, default=(50, 200, 500), help="pages, as in 50,200,500"
+    )
+    options = parser.parse_args()
+    if not options.no_peers and options.only in (None, "cold", "warm"):
+        install_peers()
+    with tempfile.TemporaryDirectory(prefix="gilnotes-bench-") as folder:
+        for topic in [options.only] if options.only else topics:
+            topics[topic](Path(folder), options)
+
+
+def cold(folder: Path, options: argparse.Namespace) -> None:
+    """Everything is executed."""
+    plain = mkdocs("plain MkDocs, nothing executed", folder / "cold-plain", projects.plain)
+    ours = mkdocs(
+        "gilnotes, everything executed", folder / "cold", projects.gilnotes, "site", ".cache"
+    )
+    peers = [] if options.no_peers else executing_peers(folder)
+    print(f"\nCold: {PAGES} pages of {BLOCKS} blocks, seconds and × plain MkDocs")
+    times = measure([plain, ours, *peers], options.rounds)
+    table(times, plain.name)
+    print(at_most(times, ours.name, plain.name, 1.6))
+    for peer in peers:
+        faster = ratios(times, peer.name, ours.name)
+        print(Target(f"{peer.name}: {spread(faster)} × our time, 4 or more", median(faster) >= 4))
+
+
+def warm(folder: Path, options: argparse.Namespace) -> None:
+    """Nothing has changed since the last build."""
+    plain = mkdocs("plain MkDocs, nothing executed", folder / "warm-plain", projects.plain)
+    theirs = mkdocs("markdown-exec, in process", folder / "in-process", projects.in_process)
+    ours = mkdocs("gilnotes, nothing changed", folder / "warm", projects.gilnotes)
+    peers = [] if options.no_peers else caching_peers(folder)
+    print(f"\nWarm: {PAGES} pages of {BLOCKS} blocks, seconds and × markdown-exec in process")
+    for build in (ours, *peers):
+        build.seconds()
+    times = measure([plain, theirs, ours, *peers], options.rounds)
+    table(times, theirs.name)
+    print(at_most(times, ours.name, theirs.name, 1.15))
+    for peer in peers:
+        faster = ratios(times, peer.name, ours.name)
+        print(Target(f"{peer.name}: {spread(faster)} × our time, over 1", median(faster) > 1))
+
+
+def growth(folder: Path, options: argparse.Namespace) -> None:
+    """How the time a page takes changes with the number of pages."""
+    print("\nGrowth: pages of 4 blocks, everything executed, milliseconds a page")
+    print(f"  {'pages':>6} {'plain':>8} {'gilnotes':>9} {'added':>8}")
+    added = []
+    for pages in options.sizes:
+        where = folder / f"growth-{pages}"
+        plain = mkdocs("plain", where / "plain", projects.plain, pages=pages, blocks=4)
+        removed = ("site", ".cache")
+        ours = mkdocs(
+            "gilnotes", where / "ours", projects.gilnotes, *removed, pages=pages, blocks=4
+        )
+        a_page = {build.name: 1000 * build.seconds() / pages for build in (plain, ours)}
+        added.append(a_page["gilnotes"] - a_page["plain"])
+        print(f"  {pages:6} {a_page['plain']:8.1f} {a_page['gilnotes']:9.1f} {added[-1]:8.1f}")
+        shutil.rmtree(where)
+    print(
+        Target(
+            f"what gilnotes adds to a page: {added[0]:.1f} ms at {options.sizes[0]} pages, "
+            f"{added[-1]:.1f} ms at {options.sizes[-1]}, no more",
+            added[-1] <= added[0],
+        )
+    )
+
+
+def serve(folder: Path, options: argparse.Namespace) -> None:
+    """Edits under `mkdocs serve`."""
+    for pages, blocks, rounds in (
+        (PAGES, BLOCKS, options.rounds),
+        (SERVED_PAGES, SERVED_BLOCKS, REBUILDS // 2),
+    ):
+        print(f"\nServe: {pages} pages of {blocks} blocks, seconds from an edit to its rebuild")
+        where = folder / f"serve-{pages}"
+        projects.plain(where / "plain", pages, blocks)
+        projects.gilnotes(where / "gilnotes", pages, blocks)
+        plain = rebuilds(where / "plain", min(rounds, options.rounds))
+        ours = rebuilds(where / "gilnotes", rounds)
+        for kind in ("prose", "block"):
+            print(f"  {'plain MkDocs, edited ' + kind:<36} {seconds(plain[kind])}")
+            print(f"  {'gilnotes, edited ' + kind:<36} {seconds(ours[kind])}")
+        for kind in ("prose", "block"):
+            ratio = median(ours[kind]) / median(plain[kind])
+            print(Target(f"edited {kind}: {ratio:.2f} × plain MkDocs, at most 1.2", ratio <= 1.2))
+        ran = {"prose": set(ours["ran"][0::2]), "block": set(ours["ran"][1::2])}
+        print(Target(f"edited prose: ran {ran['prose']} blocks, none", ran["prose"] == {0}))
+        later = blocks - 1
+        print(
+            Target(
+                f"edited the second block: ran {ran['block']} blocks, it and the later ones "
+                f"({later})",
+                ran["block"] == {later},
+            )
+        )
+        # The first rebuild still imports and compiles what the first build had no use for.
+        grown = (ours["rss"][-1] - ours["rss"][0]) / (len(ours["rss"]) - 1) / 2**20
+        count = len(ours["rss"]) - 1
+        print(Target(f"memory: {grown:+.2f} MiB a rebuild over {count}, under 1", grown < 1))
+
+
+def mkdocs(
+    name: str,
+    folder: Path,
+    project: Callable[[Path, int, int], None],
+    *removed: str,
+    pages: int = PAGES,
+    blocks: int = BLOCKS,
+) -> Build:
+    """Write a project that MkDocs builds."""
+    project(folder, pages, blocks)
+    command = (sys.executable, "-m", "mkdocs", "build", "--quiet")
+    outcomes = 0 if project is projects.plain else pages * blocks
+    return Build(name, folder, command, removed or ("site",), outcomes)
+
+
+def executing_peers(folder: Path) -> list[Build]:
+    """The other systems, where everything is executed."""
+    projects.myst_nb(folder / "myst", PAGES, BLOCKS, mode="force")
+    projects.mkdocs_jupyter(folder / "jupyter", PAGES, BLOCKS)
+    return [
+        Build("MyST-NB, executing", folder / "myst", SPHINX_BUILD, ("_build",)),
+        Build("mkdocs-jupyter, executing", folder / "jupyter", PEER_MKDOCS, ("site", ".cache")),
+    ]
+
+
+def caching_peers(folder: Path) -> list[Build]:
+    """The other systems, where all is in their caches."""
+    projects.myst_nb(folder / "myst-cache", PAGES, BLOCKS, mode="cache")
+    projects.mkdocs_jupyter(folder / "jupyter-cache", PAGES, BLOCKS)
+    site = ("_build/html", "_build/doctrees")
+    return [
+        Build("MyST-NB, its cache", folder / "myst-cache", SPHINX_BUILD, site),
+        Build("mkdocs-jupyter, its cache", folder / "jupyter-cache", PEER_MKDOCS),
+    ]
+
+
+_PYTHON = str(PEERS / SCRIPTS / "python")
+SPHINX_BUILD = (
+    *(_PYTHON, "-m", "sphinx", "-q", "-b", "html"),
+    *("-d", "_build/doctrees", ".", "_build/html"),
+)
+PEER_MKDOCS = (_PYTHON, "-m", "mkdocs", "build", "--quiet")
+
+
+def install_peers() -> None:
+    """Put the other systems into an environment of their own, unless they are there."""
+    stamp = PEERS / "installed.txt"
+    wanted = REQUIREMENTS.read_text("utf-8")
+    if stamp.exists() and stamp.read_text("utf-8") == wanted:
+        return
+    print(f"Installing {REQUIREMENTS.relative_to(ROOT)} in {PEERS.relative_to(ROOT)} …")
+    call((sys.executable, "-m", "venv", "--clear", str(PEERS)), ROOT)
+    pip = (_PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes")
+    call((*pip, "-r", str(REQUIREMENTS)), ROOT)
+    stamp.write_text(wanted, "utf-8")
+
+
+def call(command: Sequence[str], folder: Path) -> str:
+    """Run a command; end with what it said if it fails."""
+    done = subprocess.run(
+        command, check=False, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} fails:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def rebuilds(folder: Path, rounds: int) -> dict[str, list[float]]:
+    """What `rebuilds.py` says of a project, in a process of its own."""
+    script = str(ROOT / "benchmarks" / "rebuilds.py")
+    said = call((sys.executable, script, str(folder), str(rounds)), ROOT)
+    measured: dict[str, list[float]] = json.loads(said.splitlines()[-1])
+    return measured
+
+
+def measure(builds: Sequence[Build], rounds: int) -> dict[str, list[float]]:
+    """The seconds of each build in each round."""
+    times: dict[str, list[float]] = {build.name: [] for build in builds}
+    for _ in range(rounds):
+        for build in builds:
+            times[build.name].append(build.seconds())
+    return times
+
+
+def table(times: dict[str, list[float]], reference: str) -> None:
+    """A line a system: its seconds, and its ratio to the reference."""
+    for name, measured in times.items():
+        ratio = spread(ratios(times, name, reference))
+        print(f"  {name:<36} {seconds(measured)}   × {ratio}")
+
+
+def at_most(times: dict[str, list[float]], name: str, reference: str, limit: float) -> Target:
+    """Whether a build takes at most so many times another one's time."""
+    ratio = ratios(times, name, reference)
+    return Target(f"{name}: {spread(ratio)} × {reference}, at most {limit}", median(ratio) <= limit)
+
+
+def ratios(times: dict[str, list[float]], name: str, reference: str) -> list[float]:
+    """One build's time in another's, round by round."""
+    return [a / b for a, b in zip(times[name], times[reference], strict=True)]
+
+
+def median(numbers: Sequence[float]) -> float:
+    """The middle one."""
+    return statistics.median(numbers)
+
+
+def spread(numbers: Sequence[float]) -> str:
+    """The median, and from where to where: `1.42 (1.38–1.55)`."""
+    return f"{median(numbers):.2f} ({min(numbers):.2f}–{max(numbers):.2f})"
+
+
+def seconds(numbers: Sequence[float]) -> str:
+    """The same, of seconds."""
+    return f"{spread(numbers)} s"
+
+
+def positive(text: str) -> int:
+    """Read a number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: at least 1")
+    return number
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Read numbers of pages."""
+    numbers = tuple(positive(part) for part in text.split(","))
+    if len(numbers) < 2:
+        raise argparse.ArgumentTypeError(f"{text}: two sizes or more, to compare them")
+    return numbers
+
+
+if __name__ == "__main__":
+    main()
