@@ -1,9 +1,11 @@
-"""What `mkdocs serve` does at each edit, in this process: prints one JSON object about it.
+"""What `mkdocs serve` does at each edit, in this process.
 
-    python benchmarks/rebuilds.py FOLDER ROUNDS
+    python benchmarks/rebuilds.py FOLDER
 
-The folder is a project of `projects.py`. Each round edits the prose of a page, then a block of
-it, and rebuilds after each as `mkdocs.commands.serve` does, but for the web server.
+The folder is a project of `projects.py`. For each line on standard input, `prose` or `block`, it
+edits the prose of a page or a block of it, rebuilds as `mkdocs.commands.serve` does, but for the
+web server, and prints one JSON object about that rebuild. The first line it prints is about the
+first build.
 """
 
 from __future__ import annotations
@@ -21,30 +23,36 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
 URL = "http://localhost/"
+# What a build prints itself goes where it does not disturb.
+ANSWERS, sys.stdout = sys.stdout, sys.stderr
 
 
-def main(folder: str, rounds: int) -> dict[str, list[float]]:
-    """Rebuild after `rounds` edits of prose and as many of a block."""
+def main(folder: str) -> None:
+    """Rebuild after each edit that standard input asks for."""
     os.chdir(folder)
     logging.disable(logging.WARNING)
     page = Path("docs", "page1.md")
-    process = psutil.Process()
-    measured: dict[str, list[float]] = {"prose": [], "block": [], "ran": [], "rss": []}
     with tempfile.TemporaryDirectory() as site:
         config = load_config(site_dir=site)
         config.plugins.on_startup(command="serve", dirty=False)
         build(config, serve_url=URL)
-        measured["rss"].append(process.memory_info().rss)
-        for number in range(rounds):
-            for kind in ("prose", "block"):
-                text = page.read_text("utf-8")
-                page.write_text(edited(text, kind, number), "utf-8")
-                start = time.perf_counter()
-                build(load_config(site_dir=site), serve_url=URL)
-                measured[kind].append(time.perf_counter() - start)
-                measured["rss"].append(process.memory_info().rss)
-                measured["ran"].append(ran(Path(site, "outcomes.json")))
-    return measured
+        tell(0.0, site)
+        for number, line in enumerate(sys.stdin):
+            page.write_text(edited(page.read_text("utf-8"), line.strip(), number), "utf-8")
+            start = time.perf_counter()
+            build(load_config(site_dir=site), serve_url=URL)
+            tell(time.perf_counter() - start, site)
+        config.plugins.on_shutdown()
+
+
+def tell(seconds: float, site: str) -> None:
+    """Print what a build took, how many blocks it ran, and how large this process has become."""
+    facts = {
+        "seconds": seconds,
+        "ran": ran(Path(site, "outcomes.json")),
+        "rss": psutil.Process().memory_info().rss,
+    }
+    print(json.dumps(facts), file=ANSWERS, flush=True)
 
 
 def edited(text: str, kind: str, number: int) -> str:
@@ -64,4 +72,4 @@ def ran(record: Path) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], int(sys.argv[2]))))
+    main(sys.argv[1])

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a script finds only what is beside it
@@ -161,27 +162,20 @@ def serve(folder: Path, options: argparse.Namespace) -> None:
         where = folder / f"serve-{pages}"
         projects.plain(where / "plain", pages, blocks)
         projects.gilnotes(where / "gilnotes", pages, blocks)
-        plain = rebuilds(where / "plain", min(rounds, options.rounds))
-        ours = rebuilds(where / "gilnotes", rounds)
-        for kind in ("prose", "block"):
-            print(f"  {'plain MkDocs, edited ' + kind:<36} {seconds(plain[kind])}")
-            print(f"  {'gilnotes, edited ' + kind:<36} {seconds(ours[kind])}")
-        for kind in ("prose", "block"):
-            ratio = median(ours[kind]) / median(plain[kind])
-            print(Target(f"edited {kind}: {ratio:.2f} × plain MkDocs, at most 1.2", ratio <= 1.2))
-        ran = {"prose": set(ours["ran"][0::2]), "block": set(ours["ran"][1::2])}
-        print(Target(f"edited prose: ran {ran['prose']} blocks, none", ran["prose"] == {0}))
-        later = blocks - 1
-        print(
-            Target(
-                f"edited the second block: ran {ran['block']} blocks, it and the later ones "
-                f"({later})",
-                ran["block"] == {later},
-            )
-        )
+        with Rebuilds(where / "plain") as plain, Rebuilds(where / "gilnotes") as ours:
+            first = ours.rss[-1]
+            for kind in ["prose", "block"] * rounds:
+                plain.edit(kind)
+                ours.edit(kind)
+        for kind, expected in (("prose", 0), ("block", blocks - 1)):
+            times = {"plain MkDocs": plain.seconds[kind], "gilnotes": ours.seconds[kind]}
+            for name, measured in times.items():
+                print(f"  {f'{name}, edited {kind}':<36} {seconds(measured)}")
+            print(at_most(times, "gilnotes", "plain MkDocs", 1.2))
+            print(Target(f"blocks run: {set(ours.ran[kind])}", set(ours.ran[kind]) == {expected}))
         # The first rebuild still imports and compiles what the first build had no use for.
-        grown = (ours["rss"][-1] - ours["rss"][0]) / (len(ours["rss"]) - 1) / 2**20
-        count = len(ours["rss"]) - 1
+        grown = (ours.rss[-1] - first) / (len(ours.rss) - 1) / 2**20
+        count = len(ours.rss) - 1
         print(Target(f"memory: {grown:+.2f} MiB a rebuild over {count}, under 1", grown < 1))
 
 
@@ -252,12 +246,47 @@ def call(command: Sequence[str], folder: Path) -> str:
     return done.stdout
 
 
-def rebuilds(folder: Path, rounds: int) -> dict[str, list[float]]:
-    """What `rebuilds.py` says of a project, in a process of its own."""
-    script = str(ROOT / "benchmarks" / "rebuilds.py")
-    said = call((sys.executable, script, str(folder), str(rounds)), ROOT)
-    measured: dict[str, list[float]] = json.loads(said.splitlines()[-1])
-    return measured
+class Rebuilds:
+    """A project under `rebuilds.py`, in a process of its own, edited when it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.seconds: dict[str, list[float]] = {"prose": [], "block": []}
+        self.ran: dict[str, list[int]] = {"prose": [], "block": []}
+        self.rss: list[int] = []
+        script = str(ROOT / "benchmarks" / "rebuilds.py")
+        self._process = subprocess.Popen(
+            (sys.executable, script, str(folder)),
+            env=ENVIRONMENT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._listen()
+
+    def __enter__(self) -> Rebuilds:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def edit(self, kind: str) -> None:
+        """Edit prose or a block, and note what the rebuild took."""
+        assert self._process.stdin
+        self._process.stdin.write(f"{kind}\n")
+        self._process.stdin.flush()
+        facts = self._listen()
+        self.seconds[kind].append(facts["seconds"])
+        self.ran[kind].append(facts["ran"])
+
+    def _listen(self) -> dict[str, Any]:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit("rebuilds.py ended too early")
+        facts: dict[str, Any] = json.loads(line)
+        self.rss.append(facts["rss"])
+        return facts
 
 
 def measure(builds: Sequence[Build], rounds: int) -> dict[str, list[float]]:

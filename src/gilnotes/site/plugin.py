@@ -20,6 +20,7 @@ from gilnotes.site.checked import Checked, check
 from gilnotes.site.outcomes import Outcome, Record
 from gilnotes.site.progress import Progress
 from gilnotes.site.render import Renderer
+from gilnotes.site.runner import Remembered
 
 log = get_plugin_logger("gilnotes")
 
@@ -34,10 +35,17 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         self.serving = False
         self.checked = Checked({}, Record(()))
+        self.remembered: Remembered | None = None
         self.renderer = Renderer(self.checked.record)
 
     def on_startup(self, *, command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
+        # MkDocs keeps one plugin for all rebuilds of a `serve`, because it has this method.
         self.serving = command == "serve"
+        self.remembered = Remembered() if self.serving else None
+
+    def on_shutdown(self) -> None:
+        if self.remembered:
+            self.remembered.spare.close()
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         if "markdown-exec" not in config.plugins:
@@ -57,6 +65,7 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
                 paths,
                 Progress(sys.stdout if log.isEnabledFor(logging.INFO) else None),
                 keep_going=self.serving,
+                remembered=self.remembered,
             )
         except (LookupError, ValueError, OSError) as error:
             raise Abort(str(error)) from None

@@ -264,6 +264,40 @@ def kill_all() -> None:
         process.process.kill()
 
 
+class Spare:
+    """A worker started ahead of need: an edit under `mkdocs serve` does not wait for its start.
+
+    It has imported nothing of ours, so it sees the package as it is when a block runs.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ready: tuple[object, WorkerProcess] | None = None
+
+    def take(self, interpreter: Interpreter, extra: Mapping[str, str]) -> WorkerProcess:
+        """The worker that is ready, where it is such a one; else a new one."""
+        with self._lock:
+            ready, self._ready = self._ready, None
+        if ready and ready[0] == (interpreter, extra) and ready[1].process.poll() is None:
+            return ready[1]
+        if ready:
+            ready[1].close()
+        return WorkerProcess(interpreter, extra)
+
+    def prepare(self, interpreter: Interpreter, extra: Mapping[str, str]) -> None:
+        """Have one ready."""
+        with self._lock:
+            if self._ready is None:
+                self._ready = ((interpreter, extra), WorkerProcess(interpreter, extra))
+
+    def close(self) -> None:
+        """Let it go."""
+        with self._lock:
+            ready, self._ready = self._ready, None
+        if ready:
+            ready[1].close()
+
+
 class _Capture:
     """The reader of what reaches a worker's file descriptors 1 and 2."""
 

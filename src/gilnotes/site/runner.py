@@ -7,9 +7,9 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import gilnotes
@@ -18,7 +18,7 @@ from gilnotes.interpreters import Interpreter, UnknownInterpreter
 from gilnotes.site.blocks import Block
 from gilnotes.site.cache import Cache, Entry, key, machine, surroundings
 from gilnotes.site.outcomes import Outcome, Record
-from gilnotes.site.process import Answer, WorkerProcess, kill_all
+from gilnotes.site.process import Answer, Spare, WorkerProcess, kill_all
 from gilnotes.site.progress import Progress
 
 
@@ -41,6 +41,7 @@ def run(
     found: Sequence[Interpreter],
     *,
     cache: Cache | None = None,
+    remembered: Remembered | None = None,
     progress: Progress | None = None,
 ) -> Record:
     """Run every block on every interpreter it names.
@@ -49,6 +50,7 @@ def run(
         blocks: of all pages, in any order.
         found: the interpreters of this machine; none, if no block asks for them.
         cache: where outcomes are looked up first, and kept; None: every block runs.
+        remembered: what the last run of this process has left for this one.
         progress: told what begins and what has ended, one call at a time.
 
     Sessions run side by side on the cores; then, one by one, what must run alone.
@@ -59,10 +61,12 @@ def run(
     lock = threading.Lock()
     # An empty list would be believed: where nobody has looked, a block may look for itself.
     hand_over = {interpreters.ENVIRONMENT_VARIABLE: interpreters.to_json(found)} if found else {}
-    memory = _Memory(cache, surroundings(), tuple(python.build for python in found))
+    builds = tuple(python.build for python in found)
+    last = remembered or Remembered()
+    memory = _Memory(cache, surroundings(), builds, last.entries if cache else {}, {})
 
     def work(job: Job) -> None:
-        for event in _run_job(job, hand_over, memory):
+        for event in _run_job(job, hand_over, memory, last.spare):
             with lock:
                 if isinstance(event, Outcome):
                     outcomes.append(event)
@@ -82,6 +86,9 @@ def run(
     for job in jobs:
         if job.exclusive:
             work(job)
+    last.entries = memory.used
+    if remembered:
+        remembered.spare.prepare(_here(), hand_over)
     order = {str(block): number for number, block in enumerate(blocks)}
     tags = [interpreter.tag for interpreter in found]
     outcomes.sort(key=lambda o: (order[str(o.block)], _rank(o, tags)))
@@ -96,10 +103,20 @@ def _abandon(futures: Sequence[Future[None]]) -> None:
         kill_all()
 
 
+@dataclass
+class Remembered:
+    """What a process that checks again and again keeps from one time to the next."""
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    """The outcomes, by their keys, also those that are never kept in the cache: they need
+    neither be looked up nor made again."""
+
+    spare: Spare = field(default_factory=Spare)
+
+
 def plan(blocks: Sequence[Block], found: Sequence[Interpreter]) -> tuple[list[Job], list[Outcome]]:
     """The jobs to do, and the outcomes known beforehand: interpreters that are not here."""
-    # The builder's own executable, not that of the installation behind its environment.
-    here = dataclasses.replace(interpreters.current(), path=sys.executable)
+    here = _here()
     sessions: dict[tuple[str, str], list[Block]] = {}
     alone: list[Job] = []
     missing: list[Outcome] = []
@@ -123,6 +140,11 @@ def plan(blocks: Sequence[Block], found: Sequence[Interpreter]) -> tuple[list[Jo
     return [Job(tuple(s), here.tag, here) for s in sessions.values()] + alone, missing
 
 
+def _here() -> Interpreter:
+    """The builder's own executable, not that of the installation behind its environment."""
+    return dataclasses.replace(interpreters.current(), path=sys.executable)
+
+
 def looks_around(block: Block) -> bool:
     """Whether a block may ask which interpreters there are: it uses more than the notes' subject.
 
@@ -141,7 +163,9 @@ def _rank(outcome: Outcome, tags: Sequence[str]) -> int:
     return tags.index(outcome.spec) if outcome.spec in tags else len(tags)
 
 
-def _run_job(job: Job, extra: dict[str, str], memory: _Memory) -> Iterable[Block | Outcome]:
+def _run_job(
+    job: Job, extra: Mapping[str, str], memory: _Memory, spare: Spare
+) -> Iterable[Block | Outcome]:
     """Yield each block as it begins to run, and each outcome."""
     worker: WorkerProcess | None = None
     passed: list[Block] = []
@@ -155,7 +179,7 @@ def _run_job(job: Job, extra: dict[str, str], memory: _Memory) -> Iterable[Block
                 yield kept
                 continue
             yield block
-            worker = worker or WorkerProcess(job.interpreter, extra)
+            worker = worker or spare.take(job.interpreter, extra)
             # The names of the session so far, where its outcomes came from the cache or its
             # worker has died: a block's fault is its own, not the next one's.
             for earlier in passed[replayed:]:
@@ -185,13 +209,18 @@ class _Memory:
     found: tuple[str, ...]
     """The interpreters of this machine, for the blocks that may ask for them."""
 
+    remembered: Mapping[str, Entry]
+    used: dict[str, Entry]
+
     def recall(self, session: Sequence[Block], job: Job) -> Outcome | None:
         block = session[-1]
-        if self.cache is None or block.fresh:
-            return None
-        entry = self.cache.get(self._key(session, job))
+        name = self._key(session, job)
+        entry = self.remembered.get(name)
+        if entry is None and self.cache and not block.fresh:
+            entry = self.cache.get(name)
         if entry is None or (block.file in entry.output and entry.lines != _lines(session)):
             return None
+        self.used[name] = entry
         return Outcome(
             block,
             job.spec,
@@ -205,10 +234,13 @@ class _Memory:
         )
 
     def keep(self, session: Sequence[Block], job: Job, outcome: Outcome) -> None:
-        if self.cache is None or outcome.block.fresh or outcome.status != "passed":
+        if outcome.status != "passed":
             return
+        name = self._key(session, job)
         entry = Entry(outcome.output, outcome.seconds, outcome.measured, machine(), _lines(session))
-        self.cache.put(self._key(session, job), entry)
+        self.used[name] = entry
+        if self.cache and not outcome.block.fresh:
+            self.cache.put(name, entry)
 
     def _key(self, session: Sequence[Block], job: Job) -> str:
         found = self.found if any(map(looks_around, session)) else ()

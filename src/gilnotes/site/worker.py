@@ -98,7 +98,6 @@ class Worker:
             faulthandler.dump_traceback(file=self.capture, all_threads=True)
         if self.thread_errors and answer["status"] == "passed":
             answer = self.thread_errors[0]
-        threading.excepthook = _original_excepthook
         self._outlive(builder=True)
         # multiprocessing starts processes without an audit event, too.
         children = self.children or "multiprocessing.util" in sys.modules
@@ -244,7 +243,6 @@ class State:
         self.environment = dict(os.environ)
         self.path = list(sys.path)
         self.gc = (gc.isenabled(), gc.get_threshold(), gc.get_debug())
-        self.stack_size = threading.stack_size()
         self.signals = {n: signal.getsignal(n) for n in _catchable()}
         self.filters = list(warnings.filters)
         self.hooks = (sys.excepthook, sys.displayhook, sys.unraisablehook)
@@ -266,7 +264,7 @@ class State:
         (gc.enable if self.gc[0] else gc.disable)()
         gc.set_threshold(*self.gc[1])
         gc.set_debug(self.gc[2])
-        threading.stack_size(self.stack_size)
+        threading.stack_size(0)  # the default; asking for it would set it, too
         for timer in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF"):
             if hasattr(signal, timer):
                 signal.setitimer(getattr(signal, timer), 0)
