@@ -53,9 +53,10 @@ kernelspec:
 
 
 def plain(root: Path, pages: int, blocks: int) -> None:
-    """MkDocs, where nothing is executed."""
+    """MkDocs, where nothing is executed: the code is highlighted, as everywhere."""
     _mkdocs(root, "search")
-    _write(root / "docs", pages, blocks, lambda _: 'python exec="off"')
+    # With an option that it does not know, MkDocs would take the fence for a paragraph.
+    _write(root / "docs", pages, blocks, lambda _: "python")
 
 
 def in_process(root: Path, pages: int, blocks: int) -> None:

@@ -87,5 +87,4 @@ _survey = lru_cache(interpreters.survey)
 
 def name(root: Path, path: Path) -> str:
     """A file as messages name it: `docs/race.md`."""
-    path, root = path.resolve(), root.resolve()
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()

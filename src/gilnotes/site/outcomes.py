@@ -73,8 +73,9 @@ class Record:
 
     def to_json(self) -> str:
         """Write the record as `outcomes.json`; `outcomes.schema.json` here describes it."""
-        entries = [_entry(outcome) for outcome in self.outcomes]
-        return json.dumps({"version": VERSION, "outcomes": entries}, indent=1, ensure_ascii=False)
+        entries = (json.dumps(_entry(o), ensure_ascii=False) for o in self.outcomes)
+        lines = ",\n".join(entries)
+        return f'{{"version": {VERSION}, "outcomes": [\n{lines}\n]}}\n'
 
 
 VERSION = 1

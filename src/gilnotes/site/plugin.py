@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,9 @@ from gilnotes.site.render import Renderer
 from gilnotes.site.runner import Remembered
 
 log = get_plugin_logger("gilnotes")
+
+# Under `mkdocs serve`, all pages but the edited one are the same at each rebuild.
+_for_markdown_exec = lru_cache(maxsize=1024)(for_markdown_exec)
 
 
 class Settings(Config):  # type: ignore[no-untyped-call]
@@ -88,7 +92,7 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
         formatters["python"] = self.renderer  # type: ignore[assignment]
         self.renderer.url = page.url
         found = self.checked.pages.get(Path(page.file.abs_src_path or ""))
-        return for_markdown_exec(markdown, found) if found else markdown
+        return _for_markdown_exec(markdown, found) if found else markdown
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         site = Path(config.site_dir)
