@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from gilnotes import interpreters
 from gilnotes.site.blocks import Block
@@ -40,3 +41,16 @@ def test_a_fresh_block_and_one_that_names_an_interpreter_run_alone() -> None:
 def test_a_block_believes_in_the_width_its_fence_names() -> None:
     assert output(SET, replace(LOOK, width=60), LOOK, replace(LOOK, line=9)) == "1 None\n"
     assert output(SET, replace(LOOK, width=60)) == "1 60\n"
+
+
+def test_a_session_that_cannot_be_resumed_says_which_block_failed(tmp_path: Path) -> None:
+    once = Block("docs/page.md", 1, f"open({str(tmp_path / 'once')!r}, 'x').close()")
+    crash = Block("docs/page.md", 5, "import os\nos._exit(3)")
+    record = run([once, crash, replace(LOOK, line=9), replace(LOOK, line=13)], ())
+    assert [outcome.status for outcome in record.outcomes] == ["passed", *["failed"] * 3]
+    for outcome in record.outcomes[2:]:
+        assert outcome.failure is not None
+        assert outcome.failure.message.startswith(
+            "docs/page.md:1 was run again for its names, and failed: FileExistsError"
+        )
+        assert outcome.failure.line == outcome.block.line

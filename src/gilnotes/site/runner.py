@@ -17,7 +17,7 @@ from gilnotes import interpreters
 from gilnotes.interpreters import Interpreter, UnknownInterpreter
 from gilnotes.site.blocks import Block
 from gilnotes.site.cache import Cache, Entry, key, machine, surroundings
-from gilnotes.site.outcomes import Outcome, Record
+from gilnotes.site.outcomes import Failure, Outcome, Record
 from gilnotes.site.process import Answer, Spare, WorkerProcess, kill_all
 from gilnotes.site.progress import Progress
 
@@ -182,10 +182,9 @@ def _run_job(
             worker = worker or spare.take(job.interpreter, extra)
             # The names of the session so far, where its outcomes came from the cache or its
             # worker has died: a block's fault is its own, not the next one's.
-            for earlier in passed[replayed:]:
-                worker.execute(earlier)
+            again = _replay(worker, passed[replayed:], block)
             measured = datetime.now(UTC).isoformat(timespec="seconds")
-            answer = worker.execute(block)
+            answer = again or worker.execute(block)
             if answer.failure is None:
                 passed.append(block)
             replayed = len(passed)
@@ -198,6 +197,16 @@ def _run_job(
     finally:
         if worker:
             worker.close()
+
+
+def _replay(worker: WorkerProcess, passed: Sequence[Block], block: Block) -> Answer | None:
+    """Run blocks again for the names they make; the answer for `block` where one fails this time."""
+    for earlier in passed:
+        answer = worker.execute(earlier)
+        if answer.failure:
+            reason = f"{earlier} was run again for its names, and failed: {answer.failure.message}"
+            return dataclasses.replace(answer, failure=Failure(reason, block.line), alive=False)
+    return None
 
 
 @dataclass(frozen=True)
