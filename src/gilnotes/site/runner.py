@@ -200,7 +200,7 @@ def _run_job(
 
 
 def _replay(worker: WorkerProcess, passed: Sequence[Block], block: Block) -> Answer | None:
-    """Run blocks again for the names they make; the answer for `block` where one fails this time."""
+    """Run blocks again for their names; the answer for `block`, where one fails this time."""
     for earlier in passed:
         answer = worker.execute(earlier)
         if answer.failure:
