@@ -130,24 +130,24 @@ def warm(folder: Path, options: argparse.Namespace) -> None:
 def growth(folder: Path, options: argparse.Namespace) -> None:
     """How the time a page takes changes with the number of pages."""
     print("\nGrowth: pages of 4 blocks, everything executed, milliseconds a page")
-    print(f"  {'pages':>6} {'plain':>8} {'gilnotes':>9} {'added':>8}")
-    added = []
+    a_page: dict[str, list[list[float]]] = {"plain MkDocs": [], "gilnotes": []}
     for pages in options.sizes:
         where = folder / f"growth-{pages}"
-        plain = mkdocs("plain", where / "plain", projects.plain, pages=pages, blocks=4)
+        plain = mkdocs("plain MkDocs", where / "plain", projects.plain, pages=pages, blocks=4)
         removed = ("site", ".cache")
         ours = mkdocs(
             "gilnotes", where / "ours", projects.gilnotes, *removed, pages=pages, blocks=4
         )
-        a_page = {build.name: 1000 * build.seconds() / pages for build in (plain, ours)}
-        added.append(a_page["gilnotes"] - a_page["plain"])
-        print(f"  {pages:6} {a_page['plain']:8.1f} {a_page['gilnotes']:9.1f} {added[-1]:8.1f}")
+        for name, measured in measure([plain, ours], min(options.rounds, 3)).items():
+            a_page[name].append([1000 * needed / pages for needed in measured])
+            print(f"  {pages:5} pages, {name:<14} {spread(a_page[name][-1])} ms")
         shutil.rmtree(where)
+    grown = {name: median(sizes[-1]) / median(sizes[0]) for name, sizes in a_page.items()}
     print(
         Target(
-            f"what gilnotes adds to a page: {added[0]:.1f} ms at {options.sizes[0]} pages, "
-            f"{added[-1]:.1f} ms at {options.sizes[-1]}, no more",
-            added[-1] <= added[0],
+            f"from {options.sizes[0]} to {options.sizes[-1]} pages, a page of gilnotes takes "
+            f"{grown['gilnotes']:.2f} × its time, of plain MkDocs {grown['plain MkDocs']:.2f} ×",
+            grown["gilnotes"] <= grown["plain MkDocs"],
         )
     )
 
