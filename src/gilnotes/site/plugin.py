@@ -99,6 +99,8 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
         (site / "outcomes.json").write_text(self.checked.record.to_json(), "utf-8")
         schema = Path(__file__).with_name("outcomes.schema.json")
         (site / schema.name).write_bytes(schema.read_bytes())
+        if self.remembered:
+            self.remembered.prepare()
 
     def _claims(self, *_: object, **__: object) -> str:
         return self.renderer.claims()

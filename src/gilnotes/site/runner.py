@@ -87,8 +87,7 @@ def run(
         if job.exclusive:
             work(job)
     last.entries = memory.used
-    if remembered:
-        remembered.spare.prepare(_here(), hand_over)
+    last.hand_over = hand_over
     order = {str(block): number for number, block in enumerate(blocks)}
     tags = [interpreter.tag for interpreter in found]
     outcomes.sort(key=lambda o: (order[str(o.block)], _rank(o, tags)))
@@ -112,6 +111,12 @@ class Remembered:
     neither be looked up nor made again."""
 
     spare: Spare = field(default_factory=Spare)
+    hand_over: Mapping[str, str] = field(default_factory=dict)
+    """What the workers were given beside the usual environment."""
+
+    def prepare(self) -> None:
+        """Start the worker that the next edit will need. Best when nobody waits for anything."""
+        self.spare.prepare(_here(), self.hand_over)
 
 
 def plan(blocks: Sequence[Block], found: Sequence[Interpreter]) -> tuple[list[Job], list[Outcome]]:
