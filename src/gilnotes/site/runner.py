@@ -115,8 +115,9 @@ class Remembered:
     """What the workers were given beside the usual environment."""
 
     def prepare(self) -> None:
-        """Start the worker that the next edit will need. Best when nobody waits for anything."""
-        self.spare.prepare(_here(), self.hand_over)
+        """Start the worker that the next edit will need, while nobody waits for it."""
+        args = (_here(), self.hand_over)
+        threading.Thread(target=self.spare.prepare, args=args, daemon=True).start()
 
 
 def plan(blocks: Sequence[Block], found: Sequence[Interpreter]) -> tuple[list[Job], list[Outcome]]:
