@@ -1,0 +1,281 @@
+"""Locks that know who waits for them, in the place of `threading`'s while a program is studied.
+
+A thread that waits for a real lock cannot be told from one that runs. So while a program is
+studied, `threading.Lock` makes a `Lock` of this module: whoever wants it while it is held is not
+enabled, and the scheduler runs another thread. Everything else that waits, `RLock`, `Condition`,
+`Semaphore`, `Event`, `Barrier` and the queues, is the standard library's own Python code, which
+gets these locks as its building stones.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from _thread import allocate_lock, get_ident
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+    from typing import Any, Callable, Iterable
+
+    from gilnotes.interleaving.running import Crew, Member
+
+REAL_LOCK = type(allocate_lock())
+REAL_RLOCK = type(threading.RLock())
+_FILES = frozenset((__file__, threading.__file__, queue.__file__))
+
+
+class Lock:
+    """What `threading.Lock()` returns in a program under study."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self.number = crew.next_lock_number()
+        self.held = False
+        self.holder: Member | None = None
+        self.taken_at = ""
+        self.location = ((("lock", id(self)), "", True),)
+        """For `accesses.dependent`: every operation on a lock depends on every other."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take it, when it is free; False if it is not, and waiting was not wanted or in vain.
+
+        A timeout may strike whenever the lock is held. Nobody waits for it in earnest: the
+        thread's own clock is put forward.
+        """
+        if not blocking and timeout != -1:
+            raise ValueError("can't specify a timeout for a non-blocking call")
+        member = self._crew.member_here()
+        if member is None:
+            return self._acquire_alone(blocking)
+        member.synchronize(self, takes=True, waits=blocking and timeout < 0)
+        if self.held:
+            if blocking:
+                member.clock += timeout
+            return False
+        self.held = True
+        self.holder = member
+        self.taken_at = place(sys._getframe())
+        return True
+
+    def _acquire_alone(self, blocking: bool) -> bool:
+        """Take it in `setup()` or `holds()`, while no thread runs."""
+        if self.held and blocking and not self._crew.abandoned:
+            who = f"thread {self.holder.name}" if self.holder else "setup()"
+            raise RuntimeError(f"setup() or holds() would wait for ever: {who} holds {self}")
+        if self.held:
+            return False
+        self.held, self.holder, self.taken_at = True, None, place(sys._getframe())
+        return True
+
+    def release(self) -> None:
+        """Give it back. RuntimeError if nobody holds it."""
+        member = self._crew.member_here()
+        if member is not None:
+            member.synchronize(self, takes=False, waits=False)
+        if not self.held:
+            raise RuntimeError("release unlocked lock")
+        self.held, self.holder = False, None
+
+    def locked(self) -> bool:
+        """Tell whether somebody holds it."""
+        member = self._crew.member_here()
+        if member is not None:
+            member.synchronize(self, takes=None, waits=False)
+        return self.held
+
+    __enter__ = acquire
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def _at_fork_reinit(self) -> None:
+        self.held, self.holder = False, None
+
+    def __repr__(self) -> str:
+        return f"lock {self.number}"
+
+
+def place(frame: FrameType | None) -> str:
+    """Name the line of the program that a frame of this module or of `threading` serves."""
+    while frame is not None and frame.f_code.co_filename in _FILES:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
+
+
+def waiting_in(frame: FrameType | None) -> tuple[str, str]:
+    """Say what a waiting thread has called ("Condition.wait"), and on which line."""
+    called = "acquire"
+    while frame is not None and (
+        frame.f_code.co_filename in _FILES or "gilnotes.interleaving" in _module(frame)
+    ):
+        if frame.f_code.co_filename in _FILES:
+            this = frame.f_locals.get("self")
+            name = frame.f_code.co_name
+            kind = type(this).__name__.lstrip("_") if this is not None else ""
+            called = f"{kind}.{'acquire' if name == '__enter__' else name}".lstrip(".")
+        frame = frame.f_back
+    return called, f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+class Replacement:
+    """Puts cooperative locks in the place of real ones, and the real ones back.
+
+    Other threads of the process, which have nothing to do with the program under study, keep
+    getting real ones.
+    """
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._undo: list[tuple[dict[str, Any], str, Any]] = []
+        self._methods: list[tuple[type, str, Any]] = []
+        self._renewed: list[tuple[Any, str, Callable[[], object]]] = []
+        self._scopes: list[int] = []
+        lock, sleep, monotonic = self._lock, self._sleep, self._monotonic
+        rlock = self._chosen(threading._PyRLock, threading.RLock)  # type: ignore[attr-defined]
+        simple = self._chosen(queue._PySimpleQueue, queue.SimpleQueue)  # type: ignore[attr-defined]
+        self._instead: dict[Any, Callable[..., object]] = {
+            threading.Lock: lock,
+            threading.RLock: rlock,
+            queue.SimpleQueue: simple,
+            time.sleep: sleep,
+        }
+        for scope, name, new in (
+            (vars(threading), "Lock", lock),
+            (vars(threading), "_allocate_lock", lock),
+            (vars(threading), "RLock", rlock),
+            (vars(threading), "_time", monotonic),
+            (vars(queue), "SimpleQueue", simple),
+            (vars(queue), "time", monotonic),
+            (vars(time), "sleep", sleep),
+        ):
+            self._replace(scope, name, new)
+        self._replace_method(threading.Event, "is_set", _is_set)
+        self._replace_method(threading.Thread, "start", lambda thread: self._start(thread))
+
+    def _replace(self, scope: dict[str, Any], name: str, new: object) -> None:
+        self._undo.append((scope, name, scope[name]))
+        scope[name] = new
+
+    def _replace_method(self, cls: type, name: str, new: object) -> None:
+        self._methods.append((cls, name, cls.__dict__[name]))
+        setattr(cls, name, new)
+
+    def also_in(self, scopes: Iterable[dict[str, Any]]) -> None:
+        """Replace what these modules have imported by name, and the locks they have made."""
+        for scope in scopes:
+            if id(scope) in self._scopes:
+                continue
+            self._scopes.append(id(scope))
+            for name, value in list(scope.items()):
+                new = self._instead.get(value) if _is_function(value) else None
+                if new is not None:
+                    self._replace(scope, name, new)
+                elif isinstance(value, _MADE_ANEW):
+                    self._undo.append((scope, name, value))
+                    self._renew(scope, name, value)
+                elif isinstance(value, type) and value.__module__ == scope.get("__name__"):
+                    for attribute, inner in list(vars(value).items()):
+                        if isinstance(inner, _MADE_ANEW):
+                            self._methods.append((value, attribute, inner))
+                            self._renew(value, attribute, inner)
+
+    def _renew(self, owner: Any, name: str, value: Any) -> None:
+        self._renewed.append((owner, name, lambda: self._anew(value)))
+
+    def renew(self) -> None:
+        """Make the locks of the modules anew, for a new run."""
+        self._known: dict[int, object] = {}
+        for owner, name, make in self._renewed:
+            if isinstance(owner, dict):
+                owner[name] = make()
+            else:
+                setattr(owner, name, make())
+
+    def _anew(self, value: Any) -> object:
+        """A new object of the kind of an old one. What shared a lock shares one again."""
+        if id(value) not in self._known:
+            self._known[id(value)] = self._made(value)
+        return self._known[id(value)]
+
+    def _made(self, value: Any) -> object:
+        if isinstance(value, (REAL_LOCK, Lock)):
+            return self._lock()
+        if isinstance(value, REAL_RLOCK):
+            return threading.RLock()
+        if isinstance(value, threading.Condition):
+            return threading.Condition(self._anew(value._lock))  # type: ignore[attr-defined, arg-type]
+        if isinstance(value, threading.Semaphore):
+            return type(value)(value._value)
+        if isinstance(value, threading.Barrier):
+            return threading.Barrier(value.parties, value._action, value._timeout)  # type: ignore[attr-defined]
+        if isinstance(value, queue.Queue):
+            return type(value)(value.maxsize)
+        if isinstance(value, queue.SimpleQueue):
+            return queue.SimpleQueue()
+        return type(value)()
+
+    def undo(self) -> None:
+        """Put everything back, the last first."""
+        for cls, name, old in reversed(self._methods):
+            setattr(cls, name, old)
+        for scope, name, old in reversed(self._undo):
+            scope[name] = old
+
+    # -- what is called in their place
+
+    def _lock(self) -> object:
+        return Lock(self._crew) if self._crew.is_ours() else allocate_lock()
+
+    def _chosen(self, ours: Callable[..., object], real: Callable[..., object]) -> Any:
+        def make(*args: Any) -> object:
+            return (ours if self._crew.is_ours() else real)(*args)
+
+        return make
+
+    def _sleep(self, seconds: float) -> None:
+        member = self._crew.member_here()
+        if member is None:
+            _real_sleep(seconds)
+        else:
+            member.clock += seconds
+            member.yields()
+
+    def _monotonic(self) -> float:
+        member = self._crew.member_here()
+        return _real_monotonic() if member is None else member.clock
+
+    def _start(self, thread: threading.Thread) -> None:
+        if self._crew.member_here() is not None:
+            raise RuntimeError("a thread under study starts a thread: name it in Program.threads")
+        _real_start(thread)
+
+
+def _is_set(event: threading.Event) -> bool:
+    """`Event.is_set`, which looks without taking the lock; here it has to be seen looking."""
+    with event._cond:
+        return event._flag  # type: ignore[attr-defined, no-any-return]
+
+
+def _is_function(value: object) -> bool:
+    return callable(value) and type(value).__hash__ is not None
+
+
+_real_sleep = time.sleep
+_real_monotonic = time.monotonic
+_real_start = threading.Thread.start
+_MADE_ANEW = (
+    *(REAL_LOCK, REAL_RLOCK, threading.Condition, threading.Semaphore, threading.Event),
+    *(threading.Barrier, threading.local, queue.Queue, queue.SimpleQueue),
+)

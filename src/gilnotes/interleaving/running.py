@@ -1,0 +1,545 @@
+"""One run of a program under study: real threads, of which exactly one runs at a time.
+
+A trace function stops each thread before its next step; a chooser says who goes on; the turn is
+handed over by one raw lock a thread. Running is all that happens here: which schedule comes next is
+the business of `exploring` and `replaying`.
+
+Traps of CPython that this module steers around, each seen:
+
+- Up to 3.10 a trace function writes stale values back into cells (bpo-30744), so that a waiting
+  thread would *invent* lost updates. Looking at `frame.f_locals` before it returns refreshes them.
+- 3.12.1 loses opcode events unless `f_trace_opcodes` was set on some frame before `sys.settrace`,
+  and crashes on an opcode event in a thread without a trace function.
+- 3.13.0 sends no opcode events for fresh code unless `f_trace` is set before `f_trace_opcodes`.
+- From 3.12 on, opcode events can be missing after another tool has used `sys.monitoring`, until
+  `sys.monitoring.restart_events()`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from _thread import allocate_lock, get_ident
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from gilnotes.interleaving import accesses
+from gilnotes.interleaving.cooperative import Lock, Replacement, waiting_in
+from gilnotes.interleaving.study import Study
+from gilnotes.switchpoints import callee_kind, may_switch_after
+
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Callable, Protocol
+
+    from gilnotes.interleaving.accesses import Access, Location, Step, Values
+    from gilnotes.interleaving.program import Program
+
+    class Chooser(Protocol):
+        """Decides who takes the next step."""
+
+        def choose(self, crew: Crew) -> Member | None:
+            """Return the thread that goes on, or None to end the run here.
+
+            Every thread that has not ended waits before its next step: `Member.pending` says what
+            the step touches, `Member.enabled` whether it can be taken.
+            """
+
+        def retract(self, member: Member) -> None:
+            """Take back the last choice: the thread's step turned out to wait for a lock."""
+
+
+PATIENCE = 60.0
+"""Seconds that a thread may take from one step to the next before the run is given up."""
+
+
+class Event(NamedTuple):
+    """A step that other threads may notice."""
+
+    thread: int
+    """The index of the thread."""
+    steps: int
+    """How many steps the thread has taken with this one."""
+    locations: tuple[Location, ...]
+    """What it read and wrote."""
+    kind: str
+    """"read", "write", "acquire", "fail" (a lock not got), "release" or "look"."""
+    waits: bool = False
+    """Whether it would have waited for the lock."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A thread that waits for ever, and what for."""
+
+    thread: str
+    called: str
+    """"acquire", "Condition.wait", "Queue.get", …"""
+    where: str
+    """File and line."""
+    lock: int
+    """The number of the lock, in the order in which the run made them."""
+    holder: str
+    """The thread that holds it; "" if none does, and nobody is left to give a signal."""
+    since: str
+    """Where the holder took it."""
+
+    def __str__(self) -> str:
+        if not self.holder:
+            return f"{self.thread} waits in {self.called} at {self.where}; nobody is left to wake it"
+        who = "itself" if self.holder == self.thread else self.holder
+        return (
+            f"{self.thread} waits in {self.called} at {self.where} for lock {self.lock}, "
+            f"held by {who} since {self.since}"
+        )
+
+
+class Abandoned(BaseException):
+    """Ends a thread whose run is not worth finishing. Nobody should catch it."""
+
+
+class Member:
+    """A thread under study, and what it has done in this run."""
+
+    def __init__(self, crew: Crew, index: int, name: str, body: Callable[[Any], object]) -> None:
+        self.crew = crew
+        self.index = index
+        self.name = name
+        self.body = body
+        self.turn = allocate_lock()
+        self.turn.acquire()
+        self.thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self.ident = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the last run."""
+        self.alive = True
+        self.finished = False
+        """Whether it came to its end by itself, if only by an exception."""
+        self.error: BaseException | None = None
+        self.taken: list[Step] = []
+        self.pending: tuple[Location, ...] = ()
+        self.next_step: Step | None = None
+        self.next_access: Access | None = None
+        self.waits_for: Lock | None = None
+        self.clock = 0.0
+        self.frames: list[tuple[FrameType, Values]] = []
+        self.rests = {0}
+        self.called: dict[int, object] = {}
+        self._open = False
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it can take its next step: it has not ended, and its lock is free."""
+        return self.alive and (self.waits_for is None or not self.waits_for.held)
+
+    # -- the thread itself
+
+    def _work(self) -> None:
+        self.ident = get_ident()
+        _arm()
+        crew = self.crew
+        while True:
+            self.turn.acquire()
+            if crew.closing:
+                sys.settrace(None)
+                return
+            if sys.gettrace() is None:  # an exception out of a trace function ends all tracing
+                sys.settrace(self._on_call)
+            try:
+                for _ in range(crew.program.times):
+                    self.body(crew.shared)
+                self.finished = True
+            except Abandoned:
+                pass
+            except BaseException as error:  # it is an outcome, whatever it is
+                self.error = error
+                self.finished = True
+            self.frames.clear()
+            crew.ended(self)
+
+    def _on_call(self, frame: FrameType, event: str, arg: object) -> Any:
+        if event != "call":
+            return None
+        crew = self.crew
+        steps = crew.study.steps.get(frame.f_code)
+        if steps is None:
+            steps = crew.study.consider(frame)
+        if not steps:
+            return None
+        values: Values = {}
+        self.frames.append((frame, values))
+        self.rests.add(len(self.taken))
+        tracing = self._fine if crew.fine else self._coarse
+        frame.f_trace = local = tracing(frame, steps, values)
+        frame.f_trace_opcodes = True
+        return local
+
+    def _coarse(self, frame: FrameType, steps: tuple[Step | None, ...], values: Values) -> Any:
+        """Trace a frame, and stop where another thread could notice."""
+        crew, taken, limit = self.crew, self.taken, self.crew.limit
+        seen, visible, index = crew.seen, crew.visible, self.index
+        has_cells = _STALE_CELLS and (frame.f_code.co_freevars or frame.f_code.co_cellvars)
+
+        def local(frame: FrameType, event: str, arg: object) -> Any:
+            if event == "opcode":
+                step = steps[frame.f_lasti >> 1]
+                if step is None:
+                    return local
+                look = step.look
+                if look is not None:
+                    access = look(frame, values)
+                    if access is not None:
+                        seen.append((index, access, len(taken) + 1))
+                        if access.key in visible:
+                            self.pending = access.locations
+                            if crew.pause(self):
+                                access = look(frame, values) or access
+                            if has_cells:
+                                frame.f_locals  # noqa: B018
+                            taken.append(step)
+                            crew.events.append(
+                                Event(
+                                    index,
+                                    len(taken),
+                                    access.locations,
+                                    "write" if access.writes else "read",
+                                )
+                            )
+                            self._open = False
+                            return local
+                    if step.kind == "call":
+                        self.called[len(taken)] = values.get(step.instruction.operands[0])
+                taken.append(step)
+                self._open = True
+                if len(taken) > limit:
+                    crew.give_up(self, "step limit")
+            elif event == "return":
+                self._left(frame, arg)
+            return local
+
+        return local
+
+    def _fine(self, frame: FrameType, steps: tuple[Step | None, ...], values: Values) -> Any:
+        """Trace a frame, and stop before every instruction."""
+        crew, taken, limit = self.crew, self.taken, self.crew.limit
+        looks = crew.looks
+        has_cells = _STALE_CELLS and (frame.f_code.co_freevars or frame.f_code.co_cellvars)
+
+        def local(frame: FrameType, event: str, arg: object) -> Any:
+            if event == "opcode":
+                step = steps[frame.f_lasti >> 1]
+                if step is None:
+                    return local
+                if looks:
+                    self.next_step = step
+                    self.next_access = step.look(frame, values) if step.look else None
+                if crew.pause(self) and looks and step.look:
+                    self.next_access = step.look(frame, values)
+                if has_cells:
+                    frame.f_locals  # noqa: B018
+                taken.append(step)
+                self._open = True
+                if looks:
+                    crew.observe(self, step, self.next_access)
+                if len(taken) > limit:
+                    crew.give_up(self, "step limit")
+            elif event == "return":
+                self._left(frame, arg)
+            return local
+
+        return local
+
+    def _left(self, frame: FrameType, result: object) -> None:
+        """Leave a frame; whoever called it gets its result."""
+        self._open = False
+        if self.frames and self.frames[-1][0] is frame:
+            self.frames.pop()
+            if self.frames and self.frames[-1][0] is frame.f_back:
+                caller, values = self.frames[-1]
+                values[caller.f_lasti] = result
+
+    # -- called by cooperative locks, in this thread
+
+    def synchronize(self, lock: Lock, *, takes: bool | None, waits: bool) -> None:
+        """Stop before an operation on a lock, and take it for a step.
+
+        It belongs to the instruction that is being executed, if that instruction has not been a
+        step for another reason; so `with lock:` is one step, not two.
+        """
+        crew = self.crew
+        if crew.abandoned:
+            if takes:
+                raise Abandoned
+            return
+        belongs, self._open = self._open, False
+        step = self.taken.pop() if belongs else crew.study.lock_step
+        self.pending = lock.location
+        self.waits_for = lock if waits else None
+        if not (crew.fine and belongs):
+            crew.pause(self)
+        elif not self.enabled:
+            crew.chooser.retract(self)
+            crew.pause(self)
+        self.waits_for = None
+        self.taken.append(step)
+        self.rests.add(len(self.taken) - 1) if waits and lock.held else None
+        kind = {None: "look", False: "release", True: "fail" if lock.held else "acquire"}[takes]
+        event = Event(self.index, len(self.taken), lock.location, kind, waits)
+        crew.events.append(event)
+        if crew.looks:
+            crew.observe_lock(self, step, lock, kind)
+        if len(self.taken) > crew.limit:
+            crew.give_up(self, "step limit")
+
+    def yields(self) -> None:
+        """Sleep: another thread may go on, here."""
+        self.rests.add(len(self.taken))
+
+    def waiting(self) -> Waiting:
+        """What it waits for, while it does."""
+        lock = self.waits_for
+        assert lock is not None
+        called, where = waiting_in(sys._current_frames().get(self.ident))
+        holder = lock.holder.name if lock.holder else ""
+        return Waiting(self.name, called, where, lock.number, holder, lock.taken_at)
+
+    def switch_points(self) -> frozenset[int]:
+        """After how many of its steps this interpreter could have made it let go of the GIL."""
+        after = (
+            number
+            for number, step in enumerate(self.taken, 1)
+            if may_switch_after(
+                step.instruction.opname,
+                callee_kind(self.called.get(number - 1)),
+                step.instruction.following,
+            )
+        )
+        return frozenset((*self.rests, *after))
+
+
+class Crew:
+    """The threads of a program, which run it as often as they are asked to.
+
+    A context manager: on its way out the threads end, and the locks are real ones again.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        study: Study,
+        chooser: Chooser,
+        *,
+        fine: bool,
+        looks: bool = True,
+        limit: int = 2000,
+    ) -> None:
+        self.program = program
+        self.study = study
+        self.chooser = chooser
+        self.fine = fine
+        """Whether every instruction waits for its turn, or those only that others may notice."""
+        self.looks = looks
+        """Whether to find out what a step reads and writes."""
+        self.limit = limit
+        self.visible: set[object] = set()
+        """The keys of accesses that wait for their turn."""
+        self.closing = False
+        self.abandoned = False
+        self.shared: Any = None
+        self.events: list[Event] = []
+        self.seen: list[tuple[int, Access, int]] = []
+        """Who touched what, with which of its steps."""
+        self.stopped = ""
+        """The verdict, if the run was ended before all threads were."""
+        self.waiting: tuple[Waiting, ...] = ()
+        """In a deadlock: who waits for what."""
+        self.problem = ""
+        """What an invariant that was asserted said."""
+        self.current: Member | None = None
+        self._done = allocate_lock()
+        self._done.acquire()
+        self._lock_number = 0
+        self._here = get_ident()
+        self.members = [
+            Member(self, index, name, body)
+            for index, (name, body) in enumerate(program.threads.items())
+        ]
+        self._by_ident: dict[int, Member] = {}
+
+    def __enter__(self) -> Crew:
+        if not _exploring.acquire(blocking=False):
+            raise RuntimeError("a program is being studied already: one at a time in a process")
+        if sys.version_info >= (3, 12):
+            sys.monitoring.restart_events()
+        accesses.forget()
+        for member in self.members:
+            member.thread.start()
+        while not all(member.ident for member in self.members):
+            threading.Event().wait(0.0001)
+        self._by_ident = {member.ident: member for member in self.members}
+        self.replacement = Replacement(self)
+        try:
+            self.study.begin(self.program, self.replacement)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.replacement.undo()
+        self.closing = True
+        for member in self.members:
+            if not self.lost:
+                member.turn.release()
+                member.thread.join()
+        _exploring.release()
+
+    lost = False
+    """Whether a thread could not be stopped."""
+
+    def run(self) -> str:
+        """Run the program once. Return the verdict."""
+        for member in self.members:
+            member.begin()
+        self.events.clear()
+        self.seen.clear()
+        self.stopped = self.problem = ""
+        self.waiting = ()
+        self.abandoned = False
+        self._lock_number = 0
+        self._unstarted = list(reversed(self.members))
+        accesses._ALIASES.clear()
+        self.replacement.renew()
+        self.shared = self.program.setup()
+        self.current = None
+        self._unstarted.pop().turn.release()
+        if not self._done.acquire(timeout=PATIENCE):
+            self._lose()
+        if self.stopped:
+            return self.stopped
+        if any(member.error for member in self.members):
+            return "exception"
+        return "holds" if self._holds() else "broken"
+
+    def _holds(self) -> bool:
+        holds = self.program.holds
+        try:
+            return holds is None or bool(holds(self.shared))
+        except AssertionError as error:
+            self.problem = f"AssertionError: {error}".rstrip(": ")
+            return False
+
+    @property
+    def detail(self) -> str:
+        """What went wrong in the last run, in words."""
+        errors = [
+            f"{member.name}: {type(member.error).__name__}: {member.error}".rstrip(": ")
+            for member in self.members
+            if member.error is not None
+        ]
+        return "\n".join([*map(str, self.waiting), *errors, *([self.problem] if self.problem else [])])
+
+    def _lose(self) -> None:
+        self.lost = True
+        frames = sys._current_frames()
+        where = [
+            f"{member.name} at {frames[member.ident].f_code.co_filename}:"
+            f"{frames[member.ident].f_lineno}"
+            for member in self.members
+            if member.alive and member.ident in frames
+        ]
+        raise RuntimeError(
+            f"no step for {PATIENCE:g} s: a thread waits for something real, or loops outside the "
+            f"code under study ({', '.join(where)}); files= adds files to it"
+        )
+
+    # -- called in the threads
+
+    def pause(self, member: Member) -> bool:
+        """Wait before a step until it is this thread's turn; True if another ran meanwhile."""
+        if self.abandoned:
+            self._abandon(member)
+        chosen = self._next()
+        if chosen is member:
+            return False
+        if chosen is None:
+            self._abandon(member)
+        else:
+            chosen.turn.release()
+            member.turn.acquire()
+            if self.abandoned:
+                self._abandon(member)
+        return True
+
+    def _next(self) -> Member | None:
+        if self._unstarted:
+            return self._unstarted.pop()
+        self.current = self.chooser.choose(self)
+        return self.current
+
+    def give_up(self, member: Member, why: str) -> None:
+        """End the run here."""
+        self.stopped = self.stopped or why
+        self._abandon(member)
+
+    def deadlocked(self) -> None:
+        """Note that no thread is enabled, and who waits for what."""
+        self.stopped = self.stopped or "deadlock"
+        self.waiting = tuple(m.waiting() for m in self.members if m.alive and m.waits_for)
+
+    def _abandon(self, member: Member) -> None:
+        self.abandoned = True
+        # 3.12.1: without this, an opcode event of an unwinding frame is a segmentation fault.
+        for frame, _ in member.frames:
+            frame.f_trace_opcodes = False
+        raise Abandoned
+
+    def ended(self, member: Member) -> None:
+        """A thread has come to its end: another goes on, or the run is over."""
+        member.alive = False
+        if not self.abandoned and any(other.alive for other in self.members):
+            chosen = self._next()
+            if chosen is not None:
+                chosen.turn.release()
+                return
+            self.abandoned = True
+        for other in self.members:  # each in its turn: nobody else runs while it unwinds
+            if other.alive:
+                if other in self._unstarted:
+                    self._unstarted.remove(other)
+                    other.alive = False
+                    continue
+                other.turn.release()
+                return
+        self._done.release()
+
+    def member_here(self) -> Member | None:
+        """The member whose thread calls this, if it is one's."""
+        return self._by_ident.get(get_ident())
+
+    def is_ours(self) -> bool:
+        """Whether the calling thread has to do with the program under study."""
+        ident = get_ident()
+        return ident == self._here or ident in self._by_ident
+
+    def next_lock_number(self) -> int:
+        """Number the locks of a run in the order in which they are made."""
+        self._lock_number += 1
+        return self._lock_number
+
+    def observe(self, member: Member, step: Step, access: Access | None) -> None:
+        """For `replaying`: a thread is about to take a step."""
+
+    def observe_lock(self, member: Member, step: Step, lock: Lock, kind: str) -> None:
+        """For `replaying`: a thread is about to do something with a lock."""
+
+
+def _arm() -> None:
+    """Ask for opcode events, on a frame that never runs: no thread can stumble over it."""
+    (_ for _ in ()).gi_frame.f_trace_opcodes = True
+
+
+_STALE_CELLS = sys.version_info < (3, 11)
+_exploring = allocate_lock()

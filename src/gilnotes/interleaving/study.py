@@ -1,0 +1,111 @@
+"""What is studied: the code whose instructions are steps, and the modules it comes from.
+
+By default that is the file that defines the class of the shared object, and every file it calls
+outside the standard library. Functions given as threads that live elsewhere are glue: they run, but
+nothing in them is a step.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from typing import TYPE_CHECKING
+
+from gilnotes.interleaving.accesses import Step, is_library, plan
+from gilnotes.interleaving.operands import Instruction
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+    from typing import Any, Iterable
+
+    from gilnotes.interleaving.cooperative import Replacement
+    from gilnotes.interleaving.program import Program
+
+_OURS = os.path.dirname(__file__) + os.sep
+
+
+class Study:
+    """The files under study, and the plan of every code object met in them."""
+
+    def __init__(self, files: Iterable[str] | None = None) -> None:
+        self.files: set[str] | None = None if files is None else set(files)
+        self.steps: dict[CodeType, tuple[Step | None, ...]] = {}
+        self.grown = False
+        """Whether a file was found during a run: earlier runs did not count its steps."""
+        nothing = Instruction(-1, "(lock)", None, "", None, (), "")
+        self.lock_step = Step(nothing, _no_code.__code__)
+        """The step of an operation on a lock that the standard library or glue performs."""
+
+    def begin(self, program: Program, replacement: Replacement) -> None:
+        """Find out what to study; put cooperative locks into the modules it comes from."""
+        functions = [program.setup, *program.threads.values(), program.holds]
+        replacement.also_in(_scopes_of(functions))
+        if self.files is None:
+            replacement.renew()
+            shared = program.setup()
+            self.files = _files_of(type(shared)) or set().union(
+                *(_files_of(function) for function in program.threads.values())
+            )
+        replacement.also_in(_scopes_in(self.files))
+
+    def consider(self, frame: FrameType) -> tuple[Step | None, ...]:
+        """Decide, at the first call of a code object, whether it is under study."""
+        assert self.files is not None
+        code = frame.f_code
+        name = code.co_filename
+        if name in self.files:
+            self.steps[code] = plan(code)
+        elif name.startswith(_OURS) or is_library(name):
+            self.steps[code] = ()
+        elif frame.f_back is not None and self.steps.get(frame.f_back.f_code):
+            self.files.add(name)
+            self.grown = True
+            self.steps[code] = plan(code)
+        else:
+            return ()  # glue, this time
+        return self.steps[code]
+
+
+def _no_code() -> None:
+    """Lend its code to steps that have none."""
+
+
+def _files_of(thing: Any) -> set[str]:
+    """The files that define a class's methods, or a function."""
+    while hasattr(thing, "func"):  # functools.partial
+        thing = thing.func
+    if not isinstance(thing, type):
+        code = getattr(getattr(thing, "__func__", thing), "__code__", None)
+        return {code.co_filename} if code is not None and not is_library(code.co_filename) else set()
+    found = set()
+    for cls in thing.__mro__:
+        for value in vars(cls).values():
+            value = getattr(value, "fget", None) or getattr(value, "__func__", value)
+            if isinstance(value, types.FunctionType):
+                found.add(value.__code__.co_filename)
+    return {name for name in found if not is_library(name)}
+
+
+def _scopes_of(functions: Iterable[Any]) -> list[dict[str, Any]]:
+    scopes = []
+    for function in functions:
+        while hasattr(function, "func"):
+            function = function.func
+        function = getattr(function, "__func__", function)
+        if isinstance(function, type):
+            module = sys.modules.get(function.__module__)
+            if module is not None:
+                scopes.append(vars(module))
+        elif isinstance(function, types.FunctionType):
+            scopes.append(function.__globals__)
+    return [scope for scope in scopes if not is_library(str(scope.get("__file__", "<")))]
+
+
+def _scopes_in(files: Iterable[str]) -> list[dict[str, Any]]:
+    wanted = set(files)
+    return [
+        vars(module)
+        for module in list(sys.modules.values())
+        if isinstance(module, types.ModuleType) and getattr(module, "__file__", None) in wanted
+    ]
