@@ -9,6 +9,7 @@ gets these locks as its building stones.
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 import threading
@@ -107,7 +108,19 @@ def place(frame: FrameType | None) -> str:
     """Name the line of the program that a frame of this module or of `threading` serves."""
     while frame is not None and frame.f_code.co_filename in _FILES:
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
+    return f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else "?"
+
+
+def shown(filename: str) -> str:
+    """Name a file for people: from the working directory, or from its package on.
+
+    >>> shown(__file__)
+    'interleaving/cooperative.py'
+    """
+    here = os.getcwd() + os.sep
+    if filename.startswith(here):
+        return filename[len(here) :]
+    return "/".join(filename.replace(os.sep, "/").split("/")[-2:])
 
 
 def waiting_in(frame: FrameType | None) -> tuple[str, str]:
@@ -122,7 +135,7 @@ def waiting_in(frame: FrameType | None) -> tuple[str, str]:
             kind = type(this).__name__.lstrip("_") if this is not None else ""
             called = f"{kind}.{'acquire' if name == '__enter__' else name}".lstrip(".")
         frame = frame.f_back
-    return called, f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
+    return called, place(frame)
 
 
 def _module(frame: FrameType) -> str:

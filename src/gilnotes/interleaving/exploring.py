@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gilnotes.interleaving.accesses import Access, Location
     from gilnotes.interleaving.program import Program
-    from gilnotes.interleaving.running import Member
+    from gilnotes.interleaving.running import Doing, Member
 
 GRANULARITIES = ("shared", "opcode", "switchpoint")
 
@@ -125,6 +125,9 @@ class Search:
         self.depth -= 1
         self.nodes[self.depth].enabled &= ~(1 << member.index)
         self._retracted = True
+
+    def took(self, member: Member, doing: Doing) -> None:
+        """Nothing to learn from it."""
 
     def advance(self) -> bool:
         """Turn to the next branch; False when there is none."""

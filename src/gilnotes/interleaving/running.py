@@ -48,6 +48,9 @@ if TYPE_CHECKING:
         def retract(self, member: Member) -> None:
             """Take back the last choice: the thread's step turned out to wait for a lock."""
 
+        def took(self, member: Member, doing: Doing) -> None:
+            """Learn that a thread has taken a step, where every step is a choice."""
+
 
 PATIENCE = 60.0
 """Seconds that a thread may take from one step to the next before the run is given up."""
@@ -66,6 +69,18 @@ class Event(NamedTuple):
     """"read", "write", "acquire", "fail" (a lock not got), "release" or "look"."""
     waits: bool = False
     """Whether it would have waited for the lock."""
+
+
+class Doing(NamedTuple):
+    """A step being executed, for the one who wants to show it."""
+
+    step: Step
+    line: int
+    access: Access | None = None
+    values: Values = {}  # noqa: RUF012 - the frame's own
+    lock: Lock | None = None
+    kind: str = ""
+    """Of an operation on a lock: what it came to."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +135,7 @@ class Member:
         self.error: BaseException | None = None
         self.taken: list[Step] = []
         self.pending: tuple[Location, ...] = ()
-        self.next_step: Step | None = None
-        self.next_access: Access | None = None
+        self.doing: Doing | None = None
         self.waits_for: Lock | None = None
         self.clock = 0.0
         self.frames: list[tuple[FrameType, Values]] = []
@@ -157,6 +171,8 @@ class Member:
                 self.error = error
                 self.finished = True
             self.frames.clear()
+            if not crew.abandoned:
+                self.complete()
             crew.ended(self)
 
     def _on_call(self, frame: FrameType, event: str, arg: object) -> Any:
@@ -233,16 +249,15 @@ class Member:
                 if step is None:
                     return local
                 if looks:
-                    self.next_step = step
-                    self.next_access = step.look(frame, values) if step.look else None
-                if crew.pause(self) and looks and step.look:
-                    self.next_access = step.look(frame, values)
+                    self.complete()
+                crew.pause(self)
+                access = step.look(frame, values) if looks and step.look else None
                 if has_cells:
                     frame.f_locals  # noqa: B018
                 taken.append(step)
                 self._open = True
                 if looks:
-                    crew.observe(self, step, self.next_access)
+                    self.doing = Doing(step, frame.f_lineno, access, values)
                 if len(taken) > limit:
                     crew.give_up(self, "step limit")
             elif event == "return":
@@ -275,6 +290,13 @@ class Member:
             return
         belongs, self._open = self._open, False
         step = self.taken.pop() if belongs else crew.study.lock_step
+        doing, line = self.doing, 0
+        if crew.fine and crew.looks:
+            if belongs:
+                self.doing = None
+                line = doing.line if doing else 0
+            else:
+                self.complete()
         self.pending = lock.location
         self.waits_for = lock if waits else None
         if not (crew.fine and belongs):
@@ -288,10 +310,16 @@ class Member:
         kind = {None: "look", False: "release", True: "fail" if lock.held else "acquire"}[takes]
         event = Event(self.index, len(self.taken), lock.location, kind, waits)
         crew.events.append(event)
-        if crew.looks:
-            crew.observe_lock(self, step, lock, kind)
+        if crew.fine and crew.looks:
+            self.doing = Doing(step, line, lock=lock, kind=kind)
         if len(self.taken) > crew.limit:
             crew.give_up(self, "step limit")
+
+    def complete(self) -> None:
+        """Report the step that has just been executed, now that its effect can be seen."""
+        doing, self.doing = self.doing, None
+        if doing is not None:
+            self.crew.chooser.took(self, doing)
 
     def yields(self) -> None:
         """Sleep: another thread may go on, here."""
@@ -528,12 +556,6 @@ class Crew:
         """Number the locks of a run in the order in which they are made."""
         self._lock_number += 1
         return self._lock_number
-
-    def observe(self, member: Member, step: Step, access: Access | None) -> None:
-        """For `replaying`: a thread is about to take a step."""
-
-    def observe_lock(self, member: Member, step: Step, lock: Lock, kind: str) -> None:
-        """For `replaying`: a thread is about to do something with a lock."""
 
 
 def _arm() -> None:
