@@ -53,6 +53,13 @@ class Access(NamedTuple):
         """Whether it changes anything."""
         return any(location[2] for location in self.locations)
 
+    @property
+    def kind(self) -> str:
+        """What a schedule calls it: "read" or "write"; "" for what nobody would call either."""
+        if not self.shown or self.owner is None:
+            return ""
+        return "write" if self.writes else "read"
+
 
 ALL = "*"
 """Every part of an object."""

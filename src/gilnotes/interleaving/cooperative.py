@@ -17,6 +17,8 @@ import time
 from _thread import allocate_lock, get_ident
 from typing import TYPE_CHECKING
 
+from gilnotes.interleaving.accesses import SYNCHRONIZES
+
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Any, Callable, Iterable
@@ -33,7 +35,7 @@ class Lock:
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
-        self.number = crew.next_lock_number()
+        self.name = f"lock {crew.next_lock_number()}"
         self.held = False
         self.holder: Member | None = None
         self.taken_at = ""
@@ -73,6 +75,8 @@ class Lock:
 
     def release(self) -> None:
         """Give it back. RuntimeError if nobody holds it."""
+        if self._crew.abandoned:
+            return  # the run is over; whoever unwinds may not even hold it
         member = self._crew.member_here()
         if member is not None:
             member.synchronize(self, takes=False, waits=False)
@@ -101,7 +105,32 @@ class Lock:
         self.held, self.holder = False, None
 
     def __repr__(self) -> str:
-        return f"lock {self.number}"
+        return self.name
+
+
+def name_locks(shared: object, scopes: Iterable[dict[str, Any]]) -> None:
+    """Give the locks that can be reached from the program the names it has for them."""
+    todo = [(value, name) for scope in scopes for name, value in scope.items()]
+    todo = [(value, name) for value, name in todo if isinstance(value, (Lock, *_MADE_ANEW))]
+    todo.append((shared, ""))
+    known = set()
+    for value, name in todo:  # grows
+        if id(value) in known or len(known) > MOST_NAMED:
+            continue
+        known.add(id(value))
+        if isinstance(value, Lock):
+            value.name = name or value.name
+        elif isinstance(value, dict):
+            todo.extend((inner, f"{name}[{key!r}]") for key, inner in value.items())
+        elif isinstance(value, (list, tuple)):
+            todo.extend((inner, f"{name}[{index}]") for index, inner in enumerate(value))
+        else:
+            for attribute, inner in getattr(value, "__dict__", {}).items():
+                todo.append((inner, f"{name}.{attribute}".lstrip(".")))
+
+
+MOST_NAMED = 200
+"""Objects that are looked into for locks."""
 
 
 def place(frame: FrameType | None) -> str:
@@ -206,6 +235,11 @@ class Replacement:
 
     def _renew(self, owner: Any, name: str, value: Any) -> None:
         self._renewed.append((owner, name, lambda: self._anew(value)))
+
+    @property
+    def scopes(self) -> list[dict[str, Any]]:
+        """The modules in which something was replaced."""
+        return [scope for scope, _, _ in self._undo if scope["__name__"] not in SYNCHRONIZES]
 
     def renew(self) -> None:
         """Make the locks of the modules anew, for a new run."""

@@ -9,6 +9,7 @@ class is run once. `running` runs; `counting` says how many schedules a run stan
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gilnotes.interleaving import counting
@@ -60,8 +61,17 @@ class Search:
     def choose(self, crew: Crew) -> Member | None:
         """Take the branch that this run is to try; beyond it, the first that is worth trying."""
         members = crew.members
-        if self.depth < len(self.nodes):
-            return self._follow(crew)
+        depth = self.depth
+        if depth < len(self.nodes):
+            if self._retracted and not self._choose_again(crew):
+                return None
+            member = members[self.nodes[depth].chosen]
+            if not member.enabled:
+                raise RuntimeError(_CHANGED.format(member.name))
+            self.depth = depth = depth + 1
+            if depth == len(self.nodes):
+                self._pending = [member.pending for member in members]
+            return member
         enabled = 0
         for member in members:
             if member.enabled:
@@ -84,29 +94,18 @@ class Search:
         self._pending = [member.pending for member in members]
         return chosen
 
-    def _follow(self, crew: Crew) -> Member | None:
+    def _choose_again(self, crew: Crew) -> bool:
+        """Choose at this node another thread than the one that turned out to wait."""
+        self._retracted = False
         node = self.nodes[self.depth]
-        if self._retracted:
-            self._retracted = False
-            rest = node.enabled & ~node.done & ~node.sleep
-            if not rest:
-                if node.done:
-                    crew.stopped = "redundant"
-                else:
-                    crew.deadlocked()
-                return None
+        rest = node.enabled & ~node.done & ~node.sleep
+        if rest:
             node.chosen = _lowest(rest)
-        member = crew.members[node.chosen]
-        if not member.enabled:
-            raise RuntimeError(
-                f"thread {member.name} was enabled here in an earlier run and is not now: "
-                "setup() must put everything into its first state, and threads must not depend "
-                "on clocks, chance or input"
-            )
-        self.depth += 1
-        if self.depth == len(self.nodes):
-            self._pending = [member.pending for member in crew.members]
-        return member
+        elif node.done:
+            crew.stopped = "redundant"
+        else:
+            crew.deadlocked()
+        return bool(rest)
 
     def _asleep(self) -> int:
         """Who need not be tried next: tried before, and what was done since is independent."""
@@ -144,6 +143,12 @@ class Search:
         return False
 
 
+_CHANGED = (
+    "thread {} could go on here in an earlier run and cannot now: setup() must put everything into "
+    "its first state, and threads must not depend on clocks, chance or input"
+)
+
+
 def _lowest(bits: int) -> int:
     return (bits & -bits).bit_length() - 1
 
@@ -178,6 +183,8 @@ class Report:
     """Whether all schedules were tried; False if `max_executions` ended the search."""
     files: tuple[str, ...] = ()
     """The files whose instructions are steps."""
+    max_steps: int = 2000
+    """Of one thread in one run."""
 
     @property
     def schedules(self) -> int:
@@ -220,7 +227,9 @@ class Report:
             return
         from gilnotes.interleaving.replaying import replay
 
-        again = replay(self.program, self.minimal.schedule, files=self.files)
+        again = replay(
+            self.program, self.minimal.schedule, files=self.files, max_steps=self.max_steps
+        )
         raise InvariantBroken(f"{self}\n\n{again}")
 
     def __str__(self) -> str:
@@ -314,6 +323,7 @@ def explore(
     with Crew(
         program, study, search, fine=not reduction, looks=reduction, limit=max_steps
     ) as crew:
+        crew.visible = _seen_to_be_shared(program.setup, *program.threads.values())
         while True:
             search = crew.chooser = Search(reduction=reduction, bound=preemption_bound)
             found = (
@@ -331,7 +341,14 @@ def explore(
         preemption_bound,
         complete,
         tuple(sorted(study.files or ())),
+        max_steps,
     )
+
+
+@lru_cache(maxsize=64)
+def _seen_to_be_shared(*functions: object) -> set[object]:
+    """What threads of these functions were seen to share, so that it need not be found out again."""
+    return set()
 
 
 def _walk(

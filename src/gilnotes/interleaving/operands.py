@@ -69,6 +69,7 @@ def instructions(code: CodeType) -> tuple[Instruction, ...]:
     found = []
     line = None
     listing = list(dis.get_instructions(code))
+    guarded = _guarded(code)
     reachable = True
     for index, instruction in enumerate(listing):
         offset, opname = instruction.offset, instruction.opname
@@ -77,6 +78,8 @@ def instructions(code: CodeType) -> tuple[Instruction, ...]:
             stack = stack.merged(arriving[offset]) if reachable else arriving[offset]
         elif not reachable:
             stack = Stack()
+        for depth, pushed, target in guarded.get(offset, ()):
+            arriving.setdefault(target, Stack(stack.values[:depth] + [UNKNOWN] * pushed))
         before = stack.copy()
         operands = stack.run(instruction)
         if instruction.opcode in _JUMPS:
@@ -98,6 +101,20 @@ def instructions(code: CodeType) -> tuple[Instruction, ...]:
             )
         )
     return tuple(found)
+
+
+def _guarded(code: CodeType) -> dict[int, list[tuple[int, int, int]]]:
+    """Where a guarded range begins: what its handler keeps of the stack, gets, and where it is.
+
+    (Until 3.10 an instruction, SETUP_FINALLY or the like, says so.)
+    """
+    found: dict[int, list[tuple[int, int, int]]] = {}
+    if sys.version_info >= (3, 11):
+        for entry in dis._parse_exception_table(code):  # type: ignore[attr-defined]
+            # Where it was interrupted, for some, and the exception come on top.
+            handler = (entry.depth, 1 + entry.lasti, entry.target)
+            found.setdefault(entry.start, []).append(handler)
+    return found
 
 
 _JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))

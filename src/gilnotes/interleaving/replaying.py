@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gilnotes.interleaving.accesses import ALL, MISSING
-from gilnotes.interleaving.cooperative import shown
+from gilnotes.interleaving.cooperative import name_locks, shown
 from gilnotes.interleaving.running import Crew
 from gilnotes.interleaving.schedules import parse
 from gilnotes.interleaving.study import Study
@@ -156,7 +156,7 @@ class Turns:
             member = members[turn.thread]
             if member.enabled:
                 return member
-            if member.alive or turn.kind != "end":
+            if not member.exhausted and (member.alive or turn.kind != "end"):
                 self._cannot(crew, member)
                 return None
             self._next_turn()
@@ -168,6 +168,7 @@ class Turns:
 
     def _cannot(self, crew: Crew, member: Member) -> None:
         crew.stopped = "infeasible"
+        name_locks(crew.shared, crew.replacement.scopes)
         why = str(member.waiting()) if member.alive else f"{member.name} has ended"
         turn = self.turns[self.number]
         self.reason = f"turn {self.number + 1}, {turn}, after step {len(self.steps)}: {why}"
@@ -207,15 +208,14 @@ def _described(member: Member, doing: Doing, number: int) -> TraceStep:
         state = f"{doing.lock}: {member.name if doing.lock.held else 'free'}"
         if doing.kind == "fail":
             what, state = f"{doing.lock} is not free", ""
-    elif access is not None and access.shown and access.owner is not None:
+    elif access is not None and access.kind:
+        kinds.append(access.kind)
         name = f"[{access.name!r}]" if "[]" in str(access.key) else str(access.name)
         value = _now(access)
         if access.writes:
-            kinds.append("write")
             what = f"{name} ← {_short(value)}" if value is not MISSING else f"{name} changed"
             state = f"{name} = {_short(value)}" if value is not MISSING else ""
         else:
-            kinds.append("read")
             seen = doing.values.get(instruction.offset, MISSING)
             what = f"{name} → {_short(seen)}" if seen is not MISSING else name
     elif doing.step.kind == "add":

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from gilnotes.interleaving import accesses
-from gilnotes.interleaving.cooperative import Lock, Replacement, waiting_in
+from gilnotes.interleaving.cooperative import Lock, Replacement, name_locks, waiting_in
 from gilnotes.interleaving.study import Study
 from gilnotes.switchpoints import callee_kind, may_switch_after
 
@@ -92,19 +92,19 @@ class Waiting:
     """"acquire", "Condition.wait", "Queue.get", …"""
     where: str
     """File and line."""
-    lock: int
-    """The number of the lock, in the order in which the run made them."""
+    lock: str
+    """Its name in the program, or its number, in the order in which the run made them."""
     holder: str
     """The thread that holds it; "" if none does, and nobody is left to give a signal."""
     since: str
     """Where the holder took it."""
 
     def __str__(self) -> str:
-        if not self.holder:
+        if not self.holder or (self.holder == self.thread and not self.called.startswith("Lock.")):
             return f"{self.thread} waits in {self.called} at {self.where}; nobody is left to wake it"
         who = "itself" if self.holder == self.thread else self.holder
         return (
-            f"{self.thread} waits in {self.called} at {self.where} for lock {self.lock}, "
+            f"{self.thread} waits in {self.called} at {self.where} for {self.lock}, "
             f"held by {who} since {self.since}"
         )
 
@@ -130,6 +130,8 @@ class Member:
     def begin(self) -> None:
         """Forget the last run."""
         self.alive = True
+        self.exhausted = False
+        """Whether it has taken as many steps as a thread may."""
         self.finished = False
         """Whether it came to its end by itself, if only by an exception."""
         self.error: BaseException | None = None
@@ -146,7 +148,11 @@ class Member:
     @property
     def enabled(self) -> bool:
         """Whether it can take its next step: it has not ended, and its lock is free."""
-        return self.alive and (self.waits_for is None or not self.waits_for.held)
+        return (
+            self.alive
+            and not self.exhausted
+            and (self.waits_for is None or not self.waits_for.held)
+        )
 
     # -- the thread itself
 
@@ -187,7 +193,7 @@ class Member:
         values: Values = {}
         self.frames.append((frame, values))
         self.rests.add(len(self.taken))
-        tracing = self._fine if crew.fine else self._coarse
+        tracing = self._coarse if not crew.fine else self._fine if crew.looks else self._blind
         frame.f_trace = local = tracing(frame, steps, values)
         frame.f_trace_opcodes = True
         return local
@@ -196,7 +202,7 @@ class Member:
         """Trace a frame, and stop where another thread could notice."""
         crew, taken, limit = self.crew, self.taken, self.crew.limit
         seen, visible, index = crew.seen, crew.visible, self.index
-        has_cells = _STALE_CELLS and (frame.f_code.co_freevars or frame.f_code.co_cellvars)
+        has_cells = _has_cells(frame)
 
         def local(frame: FrameType, event: str, arg: object) -> Any:
             if event == "opcode":
@@ -230,7 +236,7 @@ class Member:
                 taken.append(step)
                 self._open = True
                 if len(taken) > limit:
-                    crew.give_up(self, "step limit")
+                    crew.exhaust(self)
             elif event == "return":
                 self._left(frame, arg)
             return local
@@ -238,28 +244,46 @@ class Member:
         return local
 
     def _fine(self, frame: FrameType, steps: tuple[Step | None, ...], values: Values) -> Any:
-        """Trace a frame, and stop before every instruction."""
+        """Trace a frame, stop before every instruction, and note what it does."""
         crew, taken, limit = self.crew, self.taken, self.crew.limit
-        looks = crew.looks
-        has_cells = _STALE_CELLS and (frame.f_code.co_freevars or frame.f_code.co_cellvars)
+        has_cells = _has_cells(frame)
 
         def local(frame: FrameType, event: str, arg: object) -> Any:
             if event == "opcode":
                 step = steps[frame.f_lasti >> 1]
-                if step is None:
-                    return local
-                if looks:
+                if step is not None:
                     self.complete()
-                crew.pause(self)
-                access = step.look(frame, values) if looks and step.look else None
-                if has_cells:
-                    frame.f_locals  # noqa: B018
-                taken.append(step)
-                self._open = True
-                if looks:
+                    crew.pause(self)
+                    access = step.look(frame, values) if step.look else None
+                    if has_cells:
+                        frame.f_locals  # noqa: B018
+                    taken.append(step)
+                    self._open = True
                     self.doing = Doing(step, frame.f_lineno, access, values)
-                if len(taken) > limit:
-                    crew.give_up(self, "step limit")
+                    if len(taken) > limit:
+                        crew.exhaust(self)
+            elif event == "return":
+                self._left(frame, arg)
+            return local
+
+        return local
+
+    def _blind(self, frame: FrameType, steps: tuple[Step | None, ...], values: Values) -> Any:
+        """Trace a frame, and stop before every instruction, whatever it does."""
+        crew, taken, limit, pause = self.crew, self.taken, self.crew.limit, self.crew.pause
+        has_cells = _has_cells(frame)
+
+        def local(frame: FrameType, event: str, arg: object) -> Any:
+            if event == "opcode":
+                step = steps[frame.f_lasti >> 1]
+                if step is not None:
+                    pause(self)
+                    if has_cells:
+                        frame.f_locals  # noqa: B018
+                    taken.append(step)
+                    self._open = True
+                    if len(taken) > limit:
+                        crew.exhaust(self)
             elif event == "return":
                 self._left(frame, arg)
             return local
@@ -313,7 +337,7 @@ class Member:
         if crew.fine and crew.looks:
             self.doing = Doing(step, line, lock=lock, kind=kind)
         if len(self.taken) > crew.limit:
-            crew.give_up(self, "step limit")
+            crew.exhaust(self)
 
     def complete(self) -> None:
         """Report the step that has just been executed, now that its effect can be seen."""
@@ -331,7 +355,7 @@ class Member:
         assert lock is not None
         called, where = waiting_in(sys._current_frames().get(self.ident))
         holder = lock.holder.name if lock.holder else ""
-        return Waiting(self.name, called, where, lock.number, holder, lock.taken_at)
+        return Waiting(self.name, called, where, lock.name, holder, lock.taken_at)
 
     def switch_points(self) -> frozenset[int]:
         """After how many of its steps this interpreter could have made it let go of the GIL."""
@@ -441,6 +465,8 @@ class Crew:
         accesses._ALIASES.clear()
         self.replacement.renew()
         self.shared = self.program.setup()
+        if self.fine and self.looks:
+            name_locks(self.shared, self.replacement.scopes)
         self.current = None
         self._unstarted.pop().turn.release()
         if not self._done.acquire(timeout=PATIENCE):
@@ -489,7 +515,9 @@ class Crew:
         """Wait before a step until it is this thread's turn; True if another ran meanwhile."""
         if self.abandoned:
             self._abandon(member)
-        chosen = self._next()
+        # Not `_next()`: brute force comes here for every instruction.
+        unstarted = self._unstarted
+        chosen = self.current = unstarted.pop() if unstarted else self.chooser.choose(self)
         if chosen is member:
             return False
         if chosen is None:
@@ -502,20 +530,23 @@ class Crew:
         return True
 
     def _next(self) -> Member | None:
-        if self._unstarted:
-            return self._unstarted.pop()
-        self.current = self.chooser.choose(self)
+        self.current = self._unstarted.pop() if self._unstarted else self.chooser.choose(self)
         return self.current
 
-    def give_up(self, member: Member, why: str) -> None:
-        """End the run here."""
-        self.stopped = self.stopped or why
-        self._abandon(member)
+    def exhaust(self, member: Member) -> None:
+        """Let a thread that has taken too many steps take no more. The others go on."""
+        if self.fine and self.looks:
+            member.complete()
+        member.exhausted = True
+        self.stopped = "step limit"
+        self.pause(member)
 
     def deadlocked(self) -> None:
         """Note that no thread is enabled, and who waits for what."""
         self.stopped = self.stopped or "deadlock"
-        self.waiting = tuple(m.waiting() for m in self.members if m.alive and m.waits_for)
+        if self.stopped == "deadlock":
+            name_locks(self.shared, self.replacement.scopes)
+            self.waiting = tuple(m.waiting() for m in self.members if m.alive and m.waits_for)
 
     def _abandon(self, member: Member) -> None:
         self.abandoned = True
@@ -563,5 +594,10 @@ def _arm() -> None:
     (_ for _ in ()).gi_frame.f_trace_opcodes = True
 
 
-_STALE_CELLS = sys.version_info < (3, 11)
+def _has_cells(frame: FrameType) -> bool:
+    """Whether values of the frame would be written back stale (bpo-30744)."""
+    code = frame.f_code
+    return sys.version_info < (3, 11) and bool(code.co_freevars or code.co_cellvars)
+
+
 _exploring = allocate_lock()

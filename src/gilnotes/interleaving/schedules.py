@@ -63,8 +63,14 @@ def ran(crew: Crew) -> str:
     return " ".join(map(str, _counted(crew, ((e.thread, e.steps) for e in crew.events))))
 
 
-def _counted(crew: Crew, stops: Iterable[tuple[int, int]]) -> Iterator[Turn]:
-    """Turns up to given steps, one after another, and then each thread's rest."""
+def _counted(
+    crew: Crew, stops: Iterable[tuple[int, int]], *, rest: bool = True
+) -> Iterator[Turn]:
+    """Turns up to given steps, one after another, and then each thread's rest.
+
+    Without ``rest`` that of threads that do not come to their end is left out: they go on to where
+    they wait by themselves.
+    """
     taken = [0] * len(crew.members)
     turns: list[list[int]] = []
     for thread, steps in stops:
@@ -76,7 +82,7 @@ def _counted(crew: Crew, stops: Iterable[tuple[int, int]]) -> Iterator[Turn]:
         taken[thread] = steps
     for member, done in zip(crew.members, taken):
         left = len(member.taken) - done
-        if left:
+        if left and (rest or member.finished):
             if not turns or turns[-1][0] != member.index:
                 turns.append([member.index, 0])
             turns[-1][1] += left
@@ -98,7 +104,7 @@ def spell(crew: Crew, walk: Walk, way: Sequence[int], *, events: bool) -> str:
     for thread in way:
         position = dict(walk.moves(position))[thread]
         steps = position[thread]
-        if events and steps == len(of_thread[thread]):
+        if events and steps == len(of_thread[thread]) and crew.members[thread].finished:
             steps = len(crew.members[thread].taken)  # with what it does unnoticed after that
         elif events:
             steps = of_thread[thread][steps - 1]
@@ -107,7 +113,7 @@ def spell(crew: Crew, walk: Walk, way: Sequence[int], *, events: bool) -> str:
     words = []
     done = dict.fromkeys((member.name for member in crew.members), 0)
     indices = {member.name: member.index for member in crew.members}
-    for turn in _counted(crew, stops):
+    for turn in _counted(crew, stops, rest=not events):
         if turn.kind:
             words.append(str(turn))
             continue
@@ -123,8 +129,8 @@ def spell(crew: Crew, walk: Walk, way: Sequence[int], *, events: bool) -> str:
 def _kinds(crew: Crew, thread: int) -> Iterator[tuple[int, str]]:
     """The steps of a thread that a turn can be spelled with."""
     for index, access, steps in crew.seen:
-        if index == thread and access.shown:
-            yield steps, "write" if access.writes else "read"
+        if index == thread and access.kind:
+            yield steps, access.kind
     for event in crew.events:
         if event.thread == thread and event.kind in ("acquire", "release"):
             yield event.steps, event.kind

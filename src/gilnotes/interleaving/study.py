@@ -43,11 +43,13 @@ class Study:
         replacement.also_in(_scopes_of(functions))
         if self.files is None:
             replacement.renew()
-            shared = program.setup()
-            self.files = _files_of(type(shared)) or set().union(
+            cls = type(program.setup())
+            self.files = _files_of(cls) or set().union(
                 *(_files_of(function) for function in program.threads.values())
             )
-        replacement.also_in(_scopes_in(self.files))
+            replacement.also_in(_scopes_of(cls.__mro__))
+        else:
+            replacement.also_in(_scopes_in(self.files))
 
     def consider(self, frame: FrameType) -> tuple[Step | None, ...]:
         """Decide, at the first call of a code object, whether it is under study."""
@@ -99,7 +101,11 @@ def _scopes_of(functions: Iterable[Any]) -> list[dict[str, Any]]:
                 scopes.append(vars(module))
         elif isinstance(function, types.FunctionType):
             scopes.append(function.__globals__)
-    return [scope for scope in scopes if not is_library(str(scope.get("__file__", "<")))]
+    return [
+        scope
+        for scope in scopes
+        if scope["__name__"] != "builtins" and not is_library(str(scope.get("__file__")))
+    ]
 
 
 def _scopes_in(files: Iterable[str]) -> list[dict[str, Any]]:
