@@ -9,8 +9,10 @@ them has to be run. Source of the idea: Mazurkiewicz, *Trace Theory*, 1987.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import lru_cache
-from itertools import accumulate, product
+from itertools import accumulate, permutations, product
+from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
 from gilnotes.interleaving.accesses import dependent
@@ -110,7 +112,6 @@ def locks_of(
     return Locks(known, frozenset(held), tuple(waits))
 
 
-@lru_cache(maxsize=4096)
 def linear_extensions(order: Order) -> int:
     """Count the orders of all steps that a partial order allows.
 
@@ -119,7 +120,37 @@ def linear_extensions(order: Order) -> int:
     >>> linear_extensions(Order((2, 2), ((), ((1, 0, 1),))))  # B begins after A's first step
     3
     """
-    order = _without_idle(order)
+    return _counted(_by_any_name(order))
+
+
+def _by_any_name(order: Order) -> Order:
+    """The same order whichever of the threads is called A: their number does not depend on it."""
+    kept = [thread for thread, length in enumerate(order.lengths) if length]
+    if len(kept) > MOST_RENAMED:
+        return _renamed(order, kept)
+    return min(_renamed(order, names) for names in permutations(kept))
+
+
+MOST_RENAMED = 4
+"""Threads of which all permutations are compared."""
+
+
+def _renamed(order: Order, threads: Sequence[int]) -> Order:
+    place = {thread: index for index, thread in enumerate(threads)}
+    return Order(
+        tuple([order.lengths[thread] for thread in threads]),
+        tuple(
+            [
+                tuple(sorted([(step, place[other], steps) for step, other, steps in needed]))
+                for needed in [order.needs[thread] for thread in threads]
+            ]
+        ),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _counted(order: Order) -> int:
+    """Row by row: a place is a row's position of all threads but the last, and a column of it."""
     lengths, needs = order
     if len(lengths) < 2:
         return 1
@@ -127,48 +158,40 @@ def linear_extensions(order: Order) -> int:
     last = len(outer)
     # lows[t][step - 1][u]: how far thread u has to be when t takes the step; rising along t.
     lows = [_lows(length, needed, len(lengths)) for length, needed in zip(lengths, needs)]
-    rows: dict[Position, tuple[int, list[int]]] = {}
-    for position in product(*(range(length + 1) for length in outer)):
-        # How far the inner thread can be, seen from here.
-        high = 0
-        while high < inner and all(
-            low <= here for low, here in zip(lows[last][high], position)
-        ):
-            high += 1
-        row = [0] * (high + 1)
-        if not any(position):
-            row[0] = 1
+    # highs[u][place]: how far the last thread can be when u is at a place.
+    highs = [
+        [bisect_right([low[thread] for low in lows[last]], place) for place in range(length + 1)]
+        for thread, length in enumerate(outer)
+    ]
+    rows: dict[Position, list[int]] = {(0,) * last: [1]}
+    for position in product(*[range(length + 1) for length in outer]):
+        columns = min([high[place] for high, place in zip(highs, position)]) + 1
+        row = rows.get(position)
         for thread, steps in enumerate(position):
             if not steps:
                 continue
-            needed = lows[thread][steps - 1]
-            if any(
-                low > here
-                for other, (low, here) in enumerate(zip(needed, position))
-                if other != thread
-            ):
+            before = rows.get((*position[:thread], steps - 1, *position[thread + 1 :]))
+            if before is None:
                 continue
-            before = rows[(*position[:thread], steps - 1, *position[thread + 1 :])]
-            for column in range(needed[last], min(len(before), high + 1)):
-                row[column] += before[column]
-        rows[position] = list(accumulate(row))
-    final = rows[tuple(outer)]
+            needed = lows[thread][steps - 1]
+            for other, place in enumerate(position):
+                if needed[other] > place and other != thread:
+                    break
+            else:
+                low = needed[last]
+                added = [0] * low + before[low:columns]
+                row = added if row is None else _sum(row, added)
+        if row is not None:
+            row = row + [0] * (columns - len(row))
+            rows[position] = list(accumulate(row))
+    final = rows.get(tuple(outer), [])
     return final[inner] if len(final) > inner else 0
 
 
-def _without_idle(order: Order) -> Order:
-    """Leave out the threads that took no step."""
-    kept = [thread for thread, length in enumerate(order.lengths) if length]
-    if len(kept) == len(order.lengths):
-        return order
-    place = {thread: index for index, thread in enumerate(kept)}
-    return Order(
-        tuple(order.lengths[thread] for thread in kept),
-        tuple(
-            tuple((step, place[other], steps) for step, other, steps in order.needs[thread])
-            for thread in kept
-        ),
-    )
+def _sum(row: list[int], other: list[int]) -> list[int]:
+    if len(row) < len(other):
+        row, other = other, row
+    return [*map(add, row, other), *row[len(other) :]]
 
 
 def _lows(
@@ -279,8 +302,7 @@ def fewest_preemptions(walk: Walk, under: int) -> tuple[int, ...] | None:
     level = list(reached)
     for _ in range(under):
         beyond = {}
-        while level:
-            state = level.pop()
+        for state in level:  # grows
             position, last = state
             if position == walk.end:
                 return _way_to(state, reached)
