@@ -1,8 +1,4 @@
-"""Where this interpreter hands the GIL over inside a function: measured, not guessed.
-
->>> from gilnotes import Counter
->>> print(switchpoints(Counter().increment, 1))  # doctest: +SKIP
-"""
+"""Where this interpreter hands the GIL over inside a function: measured, not guessed."""
 
 from __future__ import annotations
 
@@ -28,22 +24,27 @@ from gilnotes.evalloop import (
     may_switch_at_entry,
     may_switch_at_handler,
 )
+from gilnotes.experiments import ask
 from gilnotes.instructions import CALLS, Instruction, Window, instructions, window
 from gilnotes.tables import Table
 from gilnotes.threads import Member, check_whole_number
 
 if TYPE_CHECKING:
     from types import CodeType, FunctionType
-    from typing import Callable, Iterable, Mapping
+    from typing import Any, Callable, Iterable, Mapping
+
+    from gilnotes.interpreters import Interpreter
 
 __all__ = [
     "Listing",
     "NoSwitchPoints",
     "Place",
+    "listing_from",
     "may_switch_after",
     "may_switch_at_entry",
     "may_switch_at_handler",
     "switchpoints",
+    "switchpoints_on",
 ]
 
 ENTRY = "(entry)"
@@ -86,6 +87,8 @@ class Place:
 
     def __str__(self) -> str:
         named = self.callee or self.argrepr
+        if named.startswith("to "):  # where a jump leads: no name, and an offset of its own
+            return self.opname
         return f"{self.opname} ({named})" if named else self.opname
 
 
@@ -192,8 +195,8 @@ def switchpoints(
 
     The switch interval is 1 µs meanwhile, for the whole process. It looks ``samples`` times, or for
     ``seconds`` seconds, whichever ends first. A switch that comes seldom may not be seen. One in
-    Python code that the function calls is counted where it calls. The calls change what they change:
-    hand over an object of your own.
+    Python code that the function calls is counted where it calls. The calls really happen, so hand
+    over an object that may change.
 
     A function that blocks is left in its thread, a daemon. An exception that it ends with is raised
     here. Raises NoSwitchPoints if the GIL is off, TypeError for a function that is no Python code.
@@ -214,6 +217,30 @@ def switchpoints(
     if caller.error is not None:
         raise caller.error
     return _listing(python_function, counts, returned=not caller.is_alive())
+
+
+def switchpoints_on(
+    chosen: Iterable[Interpreter],
+    what: str,
+    *,
+    samples: int = 500,
+    timeout: float | None = None,
+) -> list[tuple[Interpreter, Listing | None]]:
+    """Look on each interpreter, one after another; None where the GIL is off.
+
+    ``what`` is what the command `gilnotes switchpoints` takes: "race", "lock", the name of a
+    refactoring, or "module:function". Raises InterpreterFailed.
+    """
+    command = ["switchpoints", f"--samples={samples}", "--", what]
+    return [
+        (interpreter, None if answer["listing"] is None else listing_from(answer["listing"]))
+        for interpreter, answer in ask(chosen, command, timeout=timeout)
+    ]
+
+
+def listing_from(answer: Mapping[str, Any]) -> Listing:
+    """Make the Listing again that was written as JSON."""
+    return Listing(**{**answer, "places": tuple(Place(**place) for place in answer["places"])})
 
 
 class _Caller(Member):
