@@ -150,7 +150,10 @@ def test_version() -> None:
     assert output("--version") == f"gilnotes {gilnotes.__version__}\n"
 
 
-@pytest.mark.parametrize("name", ["race", "lock", "interpreters", "scaling", "lock-cost"])
+@pytest.mark.parametrize(
+    "name",
+    ["race", "lock", "interpreters", "scaling", "lock-cost", "switchpoints", "refactorings"],
+)
 def test_help_names_every_command_and_each_has_its_own(name: str) -> None:
     assert name in output("--help")
     assert output(name, "--help").startswith(f"usage: gilnotes {name} ")

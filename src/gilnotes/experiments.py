@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class Counts(Increments, Protocol):
     """What the experiment needs of a counter: `increment(offset)`, and the `count` it leads to."""
 
-    count: int
+    @property
+    def count(self) -> int:
+        """What was counted."""
 
 
 COUNTERS: Mapping[str, Callable[[], Counts]] = {"race": Counter, "lock": LockingCounter}
@@ -142,7 +144,8 @@ def ask(
     The interpreter is returned as it described itself there, GIL on or off.
     """
     for interpreter in chosen:
-        args = ["-m", "gilnotes", *command, "--json"]
+        name, *options = command
+        args = ["-m", "gilnotes", name, "--json", *options]
         done = interpreters.run(interpreter, args, timeout=timeout)
         (answer,) = json.loads(done.stdout)
         yield dataclasses.replace(interpreter, gil=answer["interpreter"]["gil"]), answer

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from gilnotes.experiments import Runs
     from gilnotes.interpreters import Interpreter
+    from gilnotes.refactorings import Finding
     from gilnotes.timing import LockCost, Ratio, Scaled
 
 
@@ -94,6 +95,36 @@ def lock_cost(results: Iterable[tuple[Interpreter, Sequence[LockCost]]]) -> Tabl
             for python, costs in results
         ),
     )
+
+
+def refactorings(results: Iterable[tuple[Interpreter, Sequence[Finding]]]) -> Table:
+    """Put what `refactorings.measure_on` found into a matrix: how many runs lost updates."""
+    results = list(results)
+    return Table(
+        ("increment written as", *(python.tag for python, _ in results)),
+        tuple(
+            (
+                row[0].name,
+                *(f"{found.runs.lost_in} of {len(found.runs.found)}" for found in row),
+            )
+            for row in zip(*(findings for _, findings in results))
+        ),
+    )
+
+
+def switch_places(results: Iterable[tuple[Interpreter, Sequence[Finding]]]) -> Table:
+    """List what gives each refactoring its switch between the read and the write.
+
+    Interpreters where it is the same share a row; those whose GIL is off have no part in it.
+    """
+    results = [(python, findings) for python, findings in results if python.gil]
+    rows: list[tuple[str, str, str]] = []
+    for row in zip(*(findings for _, findings in results)):
+        tags: dict[str, list[str]] = {}
+        for (python, _), found in zip(results, row):
+            tags.setdefault(", ".join(found.places or ()) or "–", []).append(python.tag)
+        rows += ((row[0].name, ", ".join(same), places) for places, same in tags.items())
+    return Table(("increment written as", "interpreters", "a switch was seen"), tuple(rows))
 
 
 def _who(python: Interpreter) -> tuple[str, str]:
