@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+from types import BuiltinFunctionType, FunctionType, MethodType
 
 _VERSION = sys.version_info[:2]
 
@@ -79,6 +80,28 @@ def may_switch_after(opname: str, callee: str = "unknown", following: str = "") 
     if callee == "python":
         return opname == "CALL_FUNCTION_EX" and _VERSION < (3, 12)
     return callee not in FROM_3_11_WITHOUT_A_LOOK or not _specializes()
+
+
+def kind_of_callee(called: object) -> str:
+    """Sort what is called into one of `CALLEES`.
+
+    >>> kind_of_callee(len), kind_of_callee([].append), kind_of_callee(check_gil)
+    ('len', 'list.append', 'python')
+    """
+    if isinstance(called, (FunctionType, MethodType)):
+        return "python"
+    for name, function in (("len", len), ("isinstance", isinstance), ("type", type)):
+        if called is function:
+            return name
+    if isinstance(called, BuiltinFunctionType):
+        is_append = called.__name__ == "append" and type(called.__self__) is list
+        return "list.append" if is_append else "c"
+    is_type_in_c = isinstance(called, type) and not called.__flags__ & HEAP_TYPE
+    return "c" if is_type_in_c else "unknown"
+
+
+HEAP_TYPE = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: classes written in Python have it."""
 
 
 def check_gil() -> None:

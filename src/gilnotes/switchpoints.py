@@ -20,6 +20,7 @@ from gilnotes import tables
 from gilnotes.evalloop import (
     NoSwitchPoints,
     check_gil,
+    kind_of_callee,
     may_switch_after,
     may_switch_at_entry,
     may_switch_at_handler,
@@ -378,15 +379,7 @@ def _kind_of_callee(step: Instruction, function: FunctionType) -> str:
         called = function.__globals__[step.callee]
     except KeyError:
         called = getattr(builtins, step.callee, None)
-    if called in (len, isinstance, type):
-        return step.callee
-    if inspect.isfunction(called):
-        return "python"
-    in_c = inspect.isbuiltin(called) or called in _TYPES_IN_C
-    return "c" if in_c else "unknown"
-
-
-_TYPES_IN_C = frozenset(kind for kind in vars(builtins).values() if isinstance(kind, type))
+    return kind_of_callee(called)
 
 
 def _python_function(function: Callable[..., object]) -> FunctionType:

@@ -14,7 +14,7 @@ import queue
 import sys
 import threading
 import time
-from _thread import allocate_lock, get_ident
+from _thread import allocate_lock
 from typing import TYPE_CHECKING
 
 from gilnotes.interleaving.accesses import SYNCHRONIZES
@@ -113,7 +113,7 @@ def name_locks(shared: object, scopes: Iterable[dict[str, Any]]) -> None:
     todo = [(value, name) for scope in scopes for name, value in scope.items()]
     todo = [(value, name) for value, name in todo if isinstance(value, (Lock, *_MADE_ANEW))]
     todo.append((shared, ""))
-    known = set()
+    known: set[int] = set()
     for value, name in todo:  # grows
         if id(value) in known or len(known) > MOST_NAMED:
             continue
@@ -204,7 +204,7 @@ class Replacement:
         ):
             self._replace(scope, name, new)
         self._replace_method(threading.Event, "is_set", _is_set)
-        self._replace_method(threading.Thread, "start", lambda thread: self._start(thread))
+        self._replace_method(threading.Thread, "start", self._start_method())
 
     def _replace(self, scope: dict[str, Any], name: str, new: object) -> None:
         self._undo.append((scope, name, scope[name]))
@@ -257,21 +257,24 @@ class Replacement:
         return self._known[id(value)]
 
     def _made(self, value: Any) -> object:
-        if isinstance(value, (REAL_LOCK, Lock)):
-            return self._lock()
-        if isinstance(value, REAL_RLOCK):
-            return threading.RLock()
+        arguments: list[Any] = []
         if isinstance(value, threading.Condition):
-            return threading.Condition(self._anew(value._lock))  # type: ignore[attr-defined, arg-type]
-        if isinstance(value, threading.Semaphore):
-            return type(value)(value._value)
-        if isinstance(value, threading.Barrier):
-            return threading.Barrier(value.parties, value._action, value._timeout)  # type: ignore[attr-defined]
-        if isinstance(value, queue.Queue):
-            return type(value)(value.maxsize)
-        if isinstance(value, queue.SimpleQueue):
-            return queue.SimpleQueue()
-        return type(value)()
+            arguments = [self._anew(value._lock)]  # type: ignore[attr-defined]
+        elif isinstance(value, threading.Semaphore):
+            arguments = [value._value]
+        elif isinstance(value, threading.Barrier):
+            arguments = [value.parties, value._action, value._timeout]  # type: ignore[attr-defined]
+        elif isinstance(value, queue.Queue):
+            arguments = [value.maxsize]
+        for kind, make in (
+            (REAL_LOCK, threading.Lock),
+            (Lock, threading.Lock),
+            (REAL_RLOCK, threading.RLock),
+            (_REAL_SIMPLE_QUEUE, queue.SimpleQueue),
+        ):
+            if type(value) is kind:
+                return make()
+        return type(value)(*arguments)
 
     def undo(self) -> None:
         """Put everything back, the last first."""
@@ -303,15 +306,20 @@ class Replacement:
         member = self._crew.member_here()
         return _real_monotonic() if member is None else member.clock
 
-    def _start(self, thread: threading.Thread) -> None:
-        if self._crew.member_here() is not None:
-            raise RuntimeError("a thread under study starts a thread: name it in Program.threads")
-        _real_start(thread)
+    def _start_method(self) -> Callable[[threading.Thread], None]:
+        def start(thread: threading.Thread) -> None:
+            if self._crew.member_here() is not None:
+                raise RuntimeError(
+                    "a thread under study starts a thread: name it in Program.threads"
+                )
+            _real_start(thread)
+
+        return start
 
 
 def _is_set(event: threading.Event) -> bool:
     """`Event.is_set`, which looks without taking the lock; here it has to be seen looking."""
-    with event._cond:
+    with event._cond:  # type: ignore[attr-defined]
         return event._flag  # type: ignore[attr-defined, no-any-return]
 
 
@@ -319,6 +327,7 @@ def _is_function(value: object) -> bool:
     return callable(value) and type(value).__hash__ is not None
 
 
+_REAL_SIMPLE_QUEUE = queue.SimpleQueue
 _real_sleep = time.sleep
 _real_monotonic = time.monotonic
 _real_start = threading.Thread.start

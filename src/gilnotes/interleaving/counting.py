@@ -58,7 +58,9 @@ class Locks(NamedTuple):
         return sum(changes, int(lock in self.held)) == 0
 
 
-def order_of(events: Sequence[Event], lengths: Sequence[int], *, only_events: bool = False) -> Order:
+def order_of(
+    events: Sequence[Event], lengths: Sequence[int], *, only_events: bool = False
+) -> Order:
     """Make the partial order of a run from the events in it.
 
     With ``only_events`` the other steps, which nobody notices, are left out.
@@ -85,7 +87,7 @@ def locks_of(
     *,
     only_events: bool = False,
 ) -> Locks:
-    """Make what `Locks` says from the events of a run, and from what its threads wait for at last."""
+    """Make `Locks` from the events of a run, and from what its threads wait for at its end."""
     operations: dict[object, list[tuple[int, int, int]]] = {}
     waits: list[dict[int, object]] = [{} for _ in waiting]
     counts = [0] * len(waiting)
@@ -194,9 +196,7 @@ def _sum(row: list[int], other: list[int]) -> list[int]:
     return [*map(add, row, other), *row[len(other) :]]
 
 
-def _lows(
-    length: int, needed: Sequence[tuple[int, int, int]], threads: int
-) -> list[list[int]]:
+def _lows(length: int, needed: Sequence[tuple[int, int, int]], threads: int) -> list[list[int]]:
     lows = [[0] * threads for _ in range(length)]
     for step, other, steps in needed:
         lows[step - 1][other] = max(lows[step - 1][other], steps)
@@ -295,13 +295,16 @@ def schedules(walk: Walk, bound: int | None = None) -> int:
 
 
 def fewest_preemptions(walk: Walk, under: int) -> tuple[int, ...] | None:
-    """Return an order with the fewest preemptions, as who moves when; None if all have ``under``."""
+    """Return an order with the fewest preemptions, as who moves when; None if none has so few.
+
+    So few are fewer than ``under``.
+    """
     reached: dict[tuple[Position, int], tuple[tuple[Position, int], int] | None] = {
         (walk.start, -1): None
     }
     level = list(reached)
     for _ in range(under):
-        beyond = {}
+        beyond: dict[tuple[Position, int], tuple[tuple[Position, int], int]] = {}
         for state in level:  # grows
             position, last = state
             if position == walk.end:

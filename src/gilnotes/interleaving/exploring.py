@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from gilnotes.evalloop import check_gil
 from gilnotes.interleaving import counting
 from gilnotes.interleaving.accesses import ALL, dependent
 from gilnotes.interleaving.program import VERDICTS
@@ -318,17 +319,15 @@ def explore(
         raise ValueError("brute force runs opcode by opcode, without a bound")
     if preemption_bound is not None:
         check_whole_number("preemption_bound", preemption_bound, at_least=0)
+    if granularity == "switchpoint":
+        check_gil()
     study = Study(files)
     search = Search(reduction=reduction, bound=preemption_bound)
-    with Crew(
-        program, study, search, fine=not reduction, looks=reduction, limit=max_steps
-    ) as crew:
+    with Crew(program, study, search, fine=not reduction, looks=reduction, limit=max_steps) as crew:
         crew.visible = _seen_to_be_shared(program.setup, *program.threads.values())
         while True:
             search = crew.chooser = Search(reduction=reduction, bound=preemption_bound)
-            found = (
-                Classes(granularity, preemption_bound, crew) if reduction else Verdicts(crew)
-            )
+            found = Classes(granularity, preemption_bound, crew) if reduction else Verdicts(crew)
             executions, complete = _walk(crew, search, found, max_executions)
             if executions:
                 break
@@ -346,8 +345,8 @@ def explore(
 
 
 @lru_cache(maxsize=64)
-def _seen_to_be_shared(*functions: object) -> set[object]:
-    """What threads of these functions were seen to share, so that it need not be found out again."""
+def _seen_to_be_shared(*_: object) -> set[object]:
+    """What threads of these functions were seen to share; it need not be found out again."""
     return set()
 
 

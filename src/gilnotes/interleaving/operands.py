@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any
+    from typing import Any, Callable
 
 NULL = -1
 """No value: the place beside a callable that is not a method."""
@@ -48,8 +48,8 @@ class Instruction:
     operands: tuple[int, ...]
     """Of each operand the offset of the instruction that produced it, or a symbol below 0.
 
-    (3.13 has instructions that push two values; the second one's symbol is the offset plus 1.) The operands of a call are the callable, the object it is a method of (or NULL), and the
-    arguments.
+    (3.13 has instructions that push two values; the second one's symbol is the offset plus 1.) The
+    operands of a call are the callable and the arguments.
     """
     following: str
     """The name of the next instruction."""
@@ -124,15 +124,16 @@ _NEVER_GOES_ON = frozenset(
         *("JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
     )
 )
-_MOVES = frozenset(("COPY", "SWAP", "DUP_TOP", "DUP_TOP_TWO"))
 _ROTATIONS = {"ROT_TWO": 2, "ROT_THREE": 3, "ROT_FOUR": 4}
 _PRODUCES = (
-    *("LOAD_FAST", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_CONST"),
-    *("LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR"),
+    *("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_CONST"),
+    *("LOAD_DEREF", "LOAD_CLASSDEREF"),
 )
 """What pushes one value that can be looked up at that moment."""
 
-_BUILDS = frozenset(("BUILD_TUPLE", "BUILD_LIST", "BUILD_SET", "BUILD_STRING", "BUILD_SLICE"))
+_IN_PLACE = frozenset(
+    f"{sign}=" for sign in ["+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "^", "<<", ">>"]
+)
 _FRESH_RESULTS = ("UNARY_", "BINARY_", "COMPARE_OP", "CONTAINS_OP", "IS_OP")
 _LOOKS_AT_ONE = frozenset(
     (
@@ -140,7 +141,6 @@ _LOOKS_AT_ONE = frozenset(
         *("FORMAT_VALUE", "FORMAT_SIMPLE", "CONVERT_VALUE", "GET_LEN"),
     )
 )
-_BY_VALUE = frozenset(("LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE"))
 _IS_SCALAR = frozenset(
     (
         *("abs", "bool", "callable", "chr", "float", "format", "hasattr", "hash", "id", "int"),
@@ -197,71 +197,73 @@ class Stack:
 
     def run(self, instruction: dis.Instruction) -> list[int]:
         """Do what an instruction does to the stack; return where its operands came from."""
-        opname, offset = instruction.opname, instruction.offset
-        if opname in _PRODUCES:
-            return self._load(instruction)
-        if opname in _MOVES or opname.startswith("ROT_"):
-            return self._move(instruction)
-        if opname in CALLS:
-            return self._call(instruction)
-        if opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
-            return self._load_attribute(instruction)
-        if opname == "LOAD_FAST_LOAD_FAST":
-            self.push(offset, offset + 1)
-            return []
-        if opname == "STORE_FAST_LOAD_FAST":
-            self.pop()
-            self.push(offset + 1)
-            return []
-        if opname == "PUSH_NULL":
-            self.push(NULL)
-            return []
-        if opname in ("PRECALL", "KW_NAMES"):
-            return []  # what 3.11 says of PRECALL's effect is CALL's
-        if opname in ("STORE_ATTR", "BINARY_SUBSCR", "DELETE_SUBSCR"):
-            operands = self.take(2)
-            if opname == "BINARY_SUBSCR":
-                self.push(offset)
-            return operands
-        if opname in ("STORE_SUBSCR", "BINARY_SLICE"):
-            operands = self.take(3)
-            if opname == "BINARY_SLICE":
-                self.push(FRESH)
-            return operands
-        if opname == "STORE_SLICE":
-            return self.take(4)
-        if opname in _BUILDS:
-            self.take(_argument(instruction) or 0)
-            self.push(FRESH)
-            return []
-        if opname in ("SETUP_WITH", "BEFORE_WITH"):
-            operands = self.take(1)
-            self.push(offset, UNKNOWN)  # __exit__, and what __enter__ returned
-            return operands
-        if opname == "GET_ITER":
-            operands = self.take(1)
-            self.push(*operands)
-            return operands
-        if opname == "FOR_ITER":
-            operands = [self.peek(1)]
-            self.push(UNKNOWN)
-            return operands
-        return self._compute(instruction)
+        opname = instruction.opname
+        if opname.startswith("ROT_"):
+            return self._rotate(instruction)
+        rule = _RULES.get(opname)
+        return rule(self, instruction) if rule else self._compute(instruction)
+
+    def _nothing(self, _: dis.Instruction) -> list[int]:
+        """PRECALL: what 3.11 says of its effect on the stack is CALL's."""
+        return []
+
+    def _push_null(self, _: dis.Instruction) -> list[int]:
+        self.push(NULL)
+        return []
+
+    def _load_two(self, instruction: dis.Instruction) -> list[int]:
+        self.push(instruction.offset, instruction.offset + 1)
+        return []
+
+    def _store_and_load(self, instruction: dis.Instruction) -> list[int]:
+        self.pop()
+        self.push(instruction.offset + 1)
+        return []
+
+    def _subscript(self, instruction: dis.Instruction) -> list[int]:
+        operands = self.take(2)
+        self.push(instruction.offset)
+        return operands
+
+    def _slice(self, _: dis.Instruction) -> list[int]:
+        operands = self.take(3)
+        self.push(FRESH)
+        return operands
+
+    def _build(self, instruction: dis.Instruction) -> list[int]:
+        self.take(instruction.arg or 0)
+        self.push(FRESH)
+        return []
+
+    def _enter(self, instruction: dis.Instruction) -> list[int]:
+        operands = self.take(1)
+        self.push(instruction.offset, UNKNOWN)  # __exit__, and what __enter__ returned
+        return operands
+
+    def _iterate(self, _: dis.Instruction) -> list[int]:
+        """GET_ITER: to look into the iterator is to look into what it goes through."""
+        return [self.peek(1)]
+
+    def _next(self, _: dis.Instruction) -> list[int]:
+        operands = [self.peek(1)]
+        self.push(UNKNOWN)
+        return operands
 
     def _load(self, instruction: dis.Instruction) -> list[int]:
-        symbol = FRESH if instruction.opname == "LOAD_CONST" else instruction.offset
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            if instruction.argval in _IS_SCALAR:
-                self.scalars.add(symbol)
-            if sys.version_info >= (3, 11) and (instruction.arg or 0) & 1:
-                if instruction.opname == "LOAD_GLOBAL":
-                    # 3.13 has turned the two round.
-                    pair = (symbol, NULL) if sys.version_info >= (3, 13) else (NULL, symbol)
-                    self.push(*pair)
-                    return []
-        elif instruction.opname == "LOAD_CONST":
-            symbol = instruction.offset
-        self.push(symbol)
+        self.push(instruction.offset)
+        return []
+
+    def _load_global(self, instruction: dis.Instruction) -> list[int]:
+        symbol = instruction.offset
+        if instruction.argval in _IS_SCALAR:
+            self.scalars.add(symbol)
+        to_be_called = sys.version_info >= (3, 11) and (instruction.arg or 0) & 1
+        if not to_be_called or instruction.opname != "LOAD_GLOBAL":
+            self.push(symbol)
+        elif sys.version_info >= (3, 13):  # has turned the two round
+            self.push(symbol, NULL)
+        else:
+            self.push(NULL, symbol)
         return []
 
     def _load_attribute(self, instruction: dis.Instruction) -> list[int]:
@@ -281,20 +283,22 @@ class Stack:
             self.push(NULL)
         return operands
 
-    def _move(self, instruction: dis.Instruction) -> list[int]:
-        opname, depth = instruction.opname, instruction.arg or 0
-        if opname == "DUP_TOP":
-            self.push(self.peek(1))
-        elif opname == "DUP_TOP_TWO":
+    def _copy(self, instruction: dis.Instruction) -> list[int]:
+        """COPY n; DUP_TOP, which is COPY 1; DUP_TOP_TWO, which copies two."""
+        if instruction.opname == "DUP_TOP_TWO":
             self.push(self.peek(2), self.peek(1))
-        elif opname == "COPY":
-            self.push(self.peek(depth))
-        elif opname == "SWAP":
-            *between, top = self.take(depth)
-            self.push(top, *between[1:], between[0])
         else:
-            *others, top = self.take(_ROTATIONS.get(opname, depth))
-            self.push(top, *others)
+            self.push(self.peek(instruction.arg or 1))
+        return []
+
+    def _swap(self, instruction: dis.Instruction) -> list[int]:
+        first, *between, top = self.take(instruction.arg or 2)
+        self.push(top, *between, first)
+        return []
+
+    def _rotate(self, instruction: dis.Instruction) -> list[int]:
+        *others, top = self.take(_ROTATIONS.get(instruction.opname, instruction.arg or 2))
+        self.push(top, *others)
         return []
 
     def _call(self, instruction: dis.Instruction) -> list[int]:
@@ -313,7 +317,7 @@ class Stack:
             # Two places, one of which is empty.
             one, other = self.take(2)
             function = other if one == NULL else one
-            if one != NULL and other != NULL:  # `with` calls __exit__(None, …) without a NULL
+            if NULL not in (one, other):  # `with` calls __exit__(None, …) without a NULL
                 function = one
                 arguments = [other, *arguments] if other >= 0 else arguments
         self.push(FRESH if function in self.scalars else instruction.offset)
@@ -323,39 +327,55 @@ class Stack:
         """Any other instruction: what it takes away it may have looked at."""
         opname = instruction.opname
         effect = dis.stack_effect(instruction.opcode, _argument(instruction), jump=False)
-        if opname.startswith("INPLACE_") or (
-            opname == "BINARY_OP" and instruction.argrepr.endswith("=")
-        ):
+        operands: list[int] = []
+        if opname.startswith("INPLACE_") or instruction.argrepr in _IN_PLACE:
             operands = self.take(2)
             self.push(operands[0])
-            return operands
-        if opname.startswith(_FRESH_RESULTS):
-            operands = self.take(1 - effect)
-            self.push(FRESH)
-            return operands
-        if opname in _BY_VALUE:
-            return self.take(1)
-        if opname in _LOOKS_AT_ONE:
-            operands = self.take(1)
-            self.push(*[FRESH] * (1 + effect))
-            return operands
-        if opname.startswith(("POP_JUMP", "JUMP_IF")):
-            return self.take(-effect)
-        if opname.startswith("UNPACK"):
+        elif opname.startswith(_FRESH_RESULTS) or opname in _LOOKS_AT_ONE:
+            results = 1 if opname.startswith(_FRESH_RESULTS) else max(0, 1 + effect)
+            operands = self.take(results - effect)
+            self.push(*[FRESH] * results)
+        elif opname.startswith(("POP_JUMP", "JUMP_IF")):
+            operands = self.take(-effect)
+        elif opname.startswith("UNPACK"):
             operands = self.take(1)
             self.push(*[UNKNOWN] * (1 + effect))
-            return operands
-        if opname in ("LOAD_CLOSURE", "MAKE_CELL", "COPY_FREE_VARS") or effect > 0:
+        elif effect > 0:
             self.push(*[UNKNOWN] * effect)
-            return []
-        self.take(-effect)
-        if self.values and not opname.startswith(("STORE_", "POP_", "DELETE_", "RETURN_")):
-            if opname not in _KEEP_THE_TOP:
+        else:
+            self.take(-effect)
+            if self.values and opname not in _KEEPS_THE_TOP and not opname.startswith(_TAKES_AWAY):
                 self.values[-1] = UNKNOWN
-        return []
+        return operands
 
 
-_KEEP_THE_TOP = frozenset(
+_RULES: dict[str, Callable[[Stack, dis.Instruction], list[int]]] = {
+    **dict.fromkeys(("PRECALL", "KW_NAMES"), Stack._nothing),
+    **dict.fromkeys(_PRODUCES, Stack._load),
+    **dict.fromkeys(("LOAD_GLOBAL", "LOAD_NAME"), Stack._load_global),
+    **dict.fromkeys(CALLS, Stack._call),
+    **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"), Stack._load_attribute),
+    **dict.fromkeys(("COPY", "DUP_TOP", "DUP_TOP_TWO"), Stack._copy),
+    **dict.fromkeys(("SETUP_WITH", "BEFORE_WITH"), Stack._enter),
+    **dict.fromkeys(("STORE_ATTR", "DELETE_SUBSCR"), lambda stack, _: stack.take(2)),
+    **dict.fromkeys(
+        ("BUILD_TUPLE", "BUILD_LIST", "BUILD_SET", "BUILD_STRING", "BUILD_SLICE"), Stack._build
+    ),
+    "PUSH_NULL": Stack._push_null,
+    "LOAD_FAST_LOAD_FAST": Stack._load_two,
+    "STORE_FAST_LOAD_FAST": Stack._store_and_load,
+    "SWAP": Stack._swap,
+    "BINARY_SUBSCR": Stack._subscript,
+    "BINARY_SLICE": Stack._slice,
+    "STORE_SUBSCR": lambda stack, _: stack.take(3),
+    "STORE_SLICE": lambda stack, _: stack.take(4),
+    "GET_ITER": Stack._iterate,
+    "FOR_ITER": Stack._next,
+}
+"""The instructions of which more is known than how many values they take and leave."""
+
+_TAKES_AWAY = ("STORE_", "POP_", "DELETE_", "RETURN_")
+_KEEPS_THE_TOP = frozenset(
     (
         *("NOP", "RESUME", "EXTENDED_ARG", "CACHE", "END_FOR"),
         *("LIST_APPEND", "SET_ADD", "MAP_ADD", "JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD"),

@@ -23,16 +23,17 @@ from _thread import allocate_lock, get_ident
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from gilnotes.evalloop import kind_of_callee, may_switch_after
 from gilnotes.interleaving import accesses
 from gilnotes.interleaving.cooperative import Lock, Replacement, name_locks, waiting_in
 from gilnotes.interleaving.study import Study
-from gilnotes.switchpoints import callee_kind, may_switch_after
 
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Callable, Protocol
 
-    from gilnotes.interleaving.accesses import Access, Location, Step, Values
+    from gilnotes.interleaving.accesses import Access, Location
+    from gilnotes.interleaving.planning import Step, Values
     from gilnotes.interleaving.program import Program
 
     class Chooser(Protocol):
@@ -101,7 +102,9 @@ class Waiting:
 
     def __str__(self) -> str:
         if not self.holder or (self.holder == self.thread and not self.called.startswith("Lock.")):
-            return f"{self.thread} waits in {self.called} at {self.where}; nobody is left to wake it"
+            return (
+                f"{self.thread} waits in {self.called} at {self.where}; nobody is left to wake it"
+            )
         who = "itself" if self.holder == self.thread else self.holder
         return (
             f"{self.thread} waits in {self.called} at {self.where} for {self.lock}, "
@@ -181,7 +184,7 @@ class Member:
                 self.complete()
             crew.ended(self)
 
-    def _on_call(self, frame: FrameType, event: str, arg: object) -> Any:
+    def _on_call(self, frame: FrameType, event: str, _: object) -> Any:
         if event != "call":
             return None
         crew = self.crew
@@ -268,7 +271,7 @@ class Member:
 
         return local
 
-    def _blind(self, frame: FrameType, steps: tuple[Step | None, ...], values: Values) -> Any:
+    def _blind(self, frame: FrameType, steps: tuple[Step | None, ...], _: Values) -> Any:
         """Trace a frame, and stop before every instruction, whatever it does."""
         crew, taken, limit, pause = self.crew, self.taken, self.crew.limit, self.crew.pause
         has_cells = _has_cells(frame)
@@ -364,7 +367,7 @@ class Member:
             for number, step in enumerate(self.taken, 1)
             if may_switch_after(
                 step.instruction.opname,
-                callee_kind(self.called.get(number - 1)),
+                _kind_of_callee(self.called.get(number - 1)),
                 step.instruction.following,
             )
         )
@@ -493,7 +496,9 @@ class Crew:
             for member in self.members
             if member.error is not None
         ]
-        return "\n".join([*map(str, self.waiting), *errors, *([self.problem] if self.problem else [])])
+        return "\n".join(
+            [*map(str, self.waiting), *errors, *([self.problem] if self.problem else [])]
+        )
 
     def _lose(self) -> None:
         self.lost = True
@@ -589,9 +594,15 @@ class Crew:
         return self._lock_number
 
 
+def _kind_of_callee(called: object) -> str:
+    """Sort a callee by what it would be without us: a real lock's methods are written in C."""
+    return "c" if isinstance(getattr(called, "__self__", None), Lock) else kind_of_callee(called)
+
+
 def _arm() -> None:
     """Ask for opcode events, on a frame that never runs: no thread can stumble over it."""
-    (_ for _ in ()).gi_frame.f_trace_opcodes = True
+    never_run: Any = (_ for _ in ())
+    never_run.gi_frame.f_trace_opcodes = True
 
 
 def _has_cells(frame: FrameType) -> bool:

@@ -63,9 +63,7 @@ def ran(crew: Crew) -> str:
     return " ".join(map(str, _counted(crew, ((e.thread, e.steps) for e in crew.events))))
 
 
-def _counted(
-    crew: Crew, stops: Iterable[tuple[int, int]], *, rest: bool = True
-) -> Iterator[Turn]:
+def _counted(crew: Crew, stops: Iterable[tuple[int, int]], *, rest: bool = True) -> Iterator[Turn]:
     """Turns up to given steps, one after another, and then each thread's rest.
 
     Without ``rest`` that of threads that do not come to their end is left out: they go on to where

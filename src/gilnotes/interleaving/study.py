@@ -12,8 +12,9 @@ import sys
 import types
 from typing import TYPE_CHECKING
 
-from gilnotes.interleaving.accesses import Step, is_library, plan
+from gilnotes.interleaving.accesses import is_library
 from gilnotes.interleaving.operands import Instruction
+from gilnotes.interleaving.planning import Step, plan
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -75,32 +76,31 @@ def _no_code() -> None:
 
 def _files_of(thing: Any) -> set[str]:
     """The files that define a class's methods, or a function."""
-    while hasattr(thing, "func"):  # functools.partial
-        thing = thing.func
+    thing = _inmost(thing)
     if not isinstance(thing, type):
-        code = getattr(getattr(thing, "__func__", thing), "__code__", None)
-        return {code.co_filename} if code is not None and not is_library(code.co_filename) else set()
-    found = set()
-    for cls in thing.__mro__:
-        for value in vars(cls).values():
-            value = getattr(value, "fget", None) or getattr(value, "__func__", value)
-            if isinstance(value, types.FunctionType):
-                found.add(value.__code__.co_filename)
-    return {name for name in found if not is_library(name)}
+        code = getattr(thing, "__code__", None)
+        return (
+            {code.co_filename} if code is not None and not is_library(code.co_filename) else set()
+        )
+    functions = (
+        getattr(value, "fget", None) or getattr(value, "__func__", value)
+        for cls in thing.__mro__
+        for value in vars(cls).values()
+    )
+    names = {f.__code__.co_filename for f in functions if isinstance(f, types.FunctionType)}
+    return {name for name in names if not is_library(name)}
 
 
-def _scopes_of(functions: Iterable[Any]) -> list[dict[str, Any]]:
+def _scopes_of(things: Iterable[Any]) -> list[dict[str, Any]]:
+    """The modules that define some functions and classes."""
     scopes = []
-    for function in functions:
-        while hasattr(function, "func"):
-            function = function.func
-        function = getattr(function, "__func__", function)
-        if isinstance(function, type):
-            module = sys.modules.get(function.__module__)
+    for thing in map(_inmost, things):
+        if isinstance(thing, type):
+            module = sys.modules.get(thing.__module__)
             if module is not None:
                 scopes.append(vars(module))
-        elif isinstance(function, types.FunctionType):
-            scopes.append(function.__globals__)
+        elif isinstance(thing, types.FunctionType):
+            scopes.append(thing.__globals__)
     return [
         scope
         for scope in scopes
@@ -108,10 +108,17 @@ def _scopes_of(functions: Iterable[Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _inmost(thing: Any) -> Any:
+    """The function in a `functools.partial` or a method."""
+    while hasattr(thing, "func"):
+        thing = thing.func
+    return getattr(thing, "__func__", thing)
+
+
 def _scopes_in(files: Iterable[str]) -> list[dict[str, Any]]:
     wanted = set(files)
     return [
         vars(module)
         for module in list(sys.modules.values())
-        if isinstance(module, types.ModuleType) and getattr(module, "__file__", None) in wanted
+        if getattr(module, "__file__", None) in wanted
     ]
