@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gilnotes.tables import Table
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Iterable, Sequence
 
     from gilnotes.experiments import Runs
+    from gilnotes.interleaving import Report
     from gilnotes.interpreters import Interpreter
     from gilnotes.refactorings import Finding
     from gilnotes.timing import LockCost, Ratio, Scaled
@@ -125,6 +127,75 @@ def switch_places(results: Iterable[tuple[Interpreter, Sequence[Finding]]]) -> T
             tags.setdefault(", ".join(found.places or ()) or "–", []).append(python.tag)
         rows += ((row[0].name, ", ".join(same), places) for places, same in tags.items())
     return Table(("increment written as", "interpreters", "a switch was seen"), tuple(rows))
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What `interleaving.explore` found at one granularity, as numbers."""
+
+    granularity: str
+    schedules: int
+    wrong: int
+    """Schedules that do not end well."""
+    classes: int
+    executions: int
+    minimal: str
+    """The schedule that goes wrong with the fewest preemptions; "" if none does."""
+    preemptions: int
+    verdict: str
+    detail: str
+
+
+def explored(report: Report) -> Explored:
+    """Take the numbers out of a report."""
+    minimal = report.minimal
+    return Explored(
+        report.granularity,
+        report.schedules,
+        report.schedules - report.count("holds"),
+        len(report.classes),
+        report.executions,
+        minimal.schedule if minimal else "",
+        minimal.preemptions if minimal else 0,
+        minimal.verdict if minimal else "holds",
+        minimal.detail if minimal else "",
+    )
+
+
+STEPS = {
+    "shared": "a read or write of shared state",
+    "opcode": "an opcode: what the language allows",
+    "switchpoint": "up to a switch point: what this build can reach",
+}
+"""What a step is, by the granularity."""
+
+
+def schedules(results: Iterable[tuple[Interpreter, Sequence[Explored]]]) -> Table:
+    """Put the numbers of schedules into a table, a row an interpreter and granularity."""
+    return Table(
+        ("interpreter", "GIL", "a step is", "schedules", "go wrong", "classes", "executions"),
+        tuple(
+            (
+                *_who(python),
+                STEPS[row.granularity],
+                *map(str, (row.schedules, row.wrong, row.classes, row.executions)),
+            )
+            for python, rows in results
+            for row in rows
+        ),
+    )
+
+
+def went_wrong(results: Iterable[tuple[Interpreter, Sequence[Explored]]]) -> list[str]:
+    """Say with which schedule a program goes wrong; once for interpreters where it is the same."""
+    found: dict[str, list[str]] = {}
+    for python, rows in results:
+        row = next((row for row in rows if row.wrong), None)
+        if row is not None:
+            said = f"{row.verdict} with {row.preemptions} preemption{'s' * (row.preemptions != 1)}"
+            text = "\n".join(filter(None, [f"{said}, as in: {row.minimal}", row.detail]))
+            found.setdefault(text, []).append(python.tag)
+    return [f"{_listed(tags)}: {text}" for text, tags in found.items()]
 
 
 def _who(python: Interpreter) -> tuple[str, str]:

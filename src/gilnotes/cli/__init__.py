@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from gilnotes import __version__, processes
-from gilnotes.cli import laboratory, machine, measuring, pages
+from gilnotes.cli import laboratory, machine, measuring, pages, schedules
 from gilnotes.cli.options import Parser
 from gilnotes.interpreters import InterpreterFailed
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     *measuring.COMMANDS,
+    *schedules.COMMANDS,
     *laboratory.COMMANDS,
     *machine.COMMANDS,
     *pages.COMMANDS,

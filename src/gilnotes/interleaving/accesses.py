@@ -124,9 +124,11 @@ def read_attribute(owner: Any, name: str) -> tuple[Access | None, object]:
         key = ("global", owner.__name__, name)
         access = Access(key, ((id(owner.__dict__), name, False),), owner.__dict__, name)
         return access, owner.__dict__.get(name, MISSING)
-    form, key, owning = (
-        _form_in(owner, name) if isinstance(owner, type) else _form(type(owner), name)
-    )
+    cls: Any = type(owner)
+    if isinstance(owner, type):
+        form, key, owning = _form_in(owner, name)
+    else:
+        form, key, owning = _form(cls, name)
     value = MISSING if form == "traced" else _plainly(owner, name)
     if form in ("traced", "code"):
         return None, value
@@ -138,7 +140,7 @@ def read_attribute(owner: Any, name: str) -> tuple[Access | None, object]:
     return Access(key, locations, owner, name), value
 
 
-def _form_in(cls: type, name: str) -> tuple[str, Hashable, type | None]:
+def _form_in(cls: type, name: str) -> tuple[str, tuple[str, str, str], type | None]:
     """What reading an attribute of a class itself comes to."""
     found = _in_class(cls, name)
     is_data = found is not MISSING and not isinstance(found, _CODE)
@@ -146,7 +148,7 @@ def _form_in(cls: type, name: str) -> tuple[str, Hashable, type | None]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _form(cls: type, name: str) -> tuple[str, Hashable, type | None]:
+def _form(cls: type, name: str) -> tuple[str, tuple[str, str, str], type | None]:
     """What reading an attribute of an instance comes to; its key; the class that has it."""
     key = key_of(cls, name)
     found = _in_class(cls, name)
@@ -190,7 +192,7 @@ def write_attribute(owner: Any, name: str) -> Access | None:
     return Access(key_of(cls, name), ((id(owner), name, True),), owner, name)
 
 
-def key_of(cls: type, name: str) -> Hashable:
+def key_of(cls: type, name: str) -> tuple[str, str, str]:
     """Name an attribute of the objects of a class, the same in every run."""
     return (cls.__module__, cls.__qualname__, name)
 
