@@ -40,8 +40,9 @@ serve: installed-site
 	'$(ADDRESS) is no free address: name another, as in `make serve ADDRESS=127.0.0.1:8001`.' >&2; exit 1; }
 	@$(bin)/mkdocs serve --livereload --watch src --dev-addr '$(ADDRESS)'
 
+# In the order of the files: the browser's tests come first, and keep one worker busy longest.
 test: installed-dev
-	@$(bin)/python -m pytest --quiet $(TESTS)
+	@$(bin)/python -m pytest --quiet -n 2 --no-loadscope-reorder $(TESTS)
 
 # MkDocs checks the links and anchors in Markdown (`validation:` in mkdocs.yml), hence the build.
 check: installed-dev
