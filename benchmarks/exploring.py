@@ -170,12 +170,12 @@ def main(explorer: str, counter: str, threads: str, times: str) -> None:
         return
     explore, warm_up = EXPLORERS[explorer]
     warm_up(question)
-    times: list[float] = []
-    while sum(times) < ENOUGH:
+    needed: list[float] = []
+    while sum(needed) < ENOUGH:
         start = time.perf_counter()
         facts = explore(question)
-        times.append(time.perf_counter() - start)
-    print(json.dumps({"seconds": statistics.median(times), **facts}))
+        needed.append(time.perf_counter() - start)
+    print(json.dumps({"seconds": statistics.median(needed), **facts}))
 
 
 if __name__ == "__main__":
