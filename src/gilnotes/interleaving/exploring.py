@@ -454,6 +454,8 @@ class Classes:
         count = len(self.crew.events)
         shared = self.granularity != "switchpoint"
         walk = self._way(shared)
+        if preemptions + (count < steps) == 1 and walk.needs_preemption:
+            return  # as most do, and it is soon seen
         way = counting.fewest_preemptions(walk, preemptions + (count < steps))
         if way is not None:
             self._best = (walk.preemptions(way), count)
