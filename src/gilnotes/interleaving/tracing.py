@@ -53,8 +53,9 @@ class TraceFunctions:
         self.crew = crew
 
     def begin_run(self, member: Member) -> None:
-        """Trace the calling thread: an exception out of a trace function has ended all tracing."""
-        if sys.gettrace() is None:
+        """Trace the calling thread; again, where an exception has ended all its tracing."""
+        if member.hand.traced is not member or sys.gettrace() is None:
+            member.hand.traced = member
             sys.settrace(lambda frame, event, _: self._on_call(member, frame, event))
 
     def _on_call(self, member: Member, frame: FrameType, event: str) -> Any:
@@ -94,10 +95,6 @@ class TraceFunctions:
         for inside in member.frames:
             inside.frame.f_trace_opcodes = False
 
-    def end_thread(self) -> None:
-        """Trace the calling thread no more."""
-        sys.settrace(None)
-
     def end(self) -> None:
         """Nothing else was set."""
 
@@ -112,7 +109,7 @@ class Monitoring:
         events = monitoring.events
         monitoring.use_tool_id(tool, "gilnotes")
         monitoring.restart_events()
-        for event, callback in (
+        self._callbacks = (
             (events.PY_START, self._on_start),
             (events.PY_RESUME, self._on_start),
             (events.PY_THROW, self._on_throw),
@@ -120,7 +117,8 @@ class Monitoring:
             (events.PY_YIELD, self._on_return),
             (events.PY_UNWIND, self._on_unwind),
             (events.INSTRUCTION, self._on_instruction),
-        ):
+        )
+        for event, callback in self._callbacks:
             monitoring.register_callback(tool, event, callback)
         monitoring.set_events(tool, events.PY_START | events.PY_THROW | events.PY_UNWIND)
 
@@ -169,12 +167,11 @@ class Monitoring:
     def unwind(self, member: Member) -> None:
         """Nothing to do: the frames go, one after another."""
 
-    def end_thread(self) -> None:
-        """Nothing to do: no thread has anything of its own."""
-
     def end(self) -> None:
         """Leave everything as it was."""
         for code in self.monitored:
             monitoring.set_local_events(self.tool, code, 0)
         monitoring.set_events(self.tool, 0)
+        for event, _ in self._callbacks:
+            monitoring.register_callback(self.tool, event, None)
         monitoring.free_tool_id(self.tool)
