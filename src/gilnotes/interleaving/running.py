@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Protocol
 
     from gilnotes.interleaving.accesses import Access, Location
-    from gilnotes.interleaving.planning import Step, Steps, Values
+    from gilnotes.interleaving.planning import Plan, Step, Values
     from gilnotes.interleaving.program import Program
 
     class Chooser(Protocol):
@@ -70,7 +70,7 @@ class Inside(NamedTuple):
     """A frame under study that a thread is in."""
 
     frame: FrameType
-    steps: Steps
+    plan: Plan
     values: Values
     """What its instructions have produced."""
 
@@ -189,9 +189,9 @@ class Member:
 
     # -- called before each instruction under study, in this thread
 
-    def entered(self, frame: FrameType, steps: Steps) -> Inside:
+    def entered(self, frame: FrameType, plan: Plan) -> Inside:
         """Come into a frame under study."""
-        inside = Inside(frame, steps, {})
+        inside = Inside(frame, plan, plan.values(frame))
         self.frames.append(inside)
         self.rests.add(len(self.taken))
         return inside
@@ -224,10 +224,14 @@ class Member:
                     return
             if step.kind == "call":
                 self.called[len(taken)] = inside.values.get(step.instruction.operands[0])
-        taken.append(step)
+        self.take(step)
+
+    def take(self, step: Step) -> None:
+        """Take a step."""
+        self.taken.append(step)
         self._open = True
-        if len(taken) > crew.limit:
-            crew.exhaust(self)
+        if len(self.taken) > self.crew.limit:
+            self.crew.exhaust(self)
 
     def _stop_and_look(self, step: Step, inside: Inside) -> None:
         """Stop before every instruction, and note what it does."""
@@ -243,10 +247,7 @@ class Member:
     def _stop(self, step: Step, _: Inside) -> None:
         """Stop before every instruction, whatever it does."""
         self.crew.pause(self)
-        self.taken.append(step)
-        self._open = True
-        if len(self.taken) > self.crew.limit:
-            self.crew.exhaust(self)
+        self.take(step)
 
     # -- called by cooperative locks, in this thread
 

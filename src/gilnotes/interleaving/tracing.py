@@ -62,25 +62,27 @@ class TraceFunctions:
         if event != "call":
             return None
         study = self.crew.study
-        steps = study.steps.get(frame.f_code)
-        if steps is None:
-            steps = study.consider(frame)
-        if not steps:
+        plan = study.plans.get(frame.f_code) or study.consider(frame)
+        if plan is None:
             return None
-        local = self._local(member, member.entered(frame, steps))
+        local = self._local(member, member.entered(frame, plan))
         frame.f_trace = local
         frame.f_trace_opcodes = True
         return local
 
     def _local(self, member: Member, inside: Inside) -> Any:
-        before, steps = member.before, inside.steps
+        before, steps, notices = member.before, inside.plan.steps, not self.crew.fine
         code = inside.frame.f_code
         has_cells = sys.version_info < (3, 11) and bool(code.co_freevars or code.co_cellvars)
 
         def local(frame: FrameType, event: str, arg: object) -> Any:
             if event == "opcode":
                 step = steps[frame.f_lasti >> 1]
-                if step is not None:
+                if step is None:
+                    return local
+                if notices and step.plain:
+                    member.take(step)
+                else:
                     before(step, inside)
                     if has_cells:
                         frame.f_locals  # noqa: B018
@@ -106,6 +108,7 @@ class Monitoring:
         self.crew = crew
         self.tool = tool
         self.monitored: list[CodeType] = []
+        self._notices = not crew.fine
         events = monitoring.events
         monitoring.use_tool_id(tool, "gilnotes")
         monitoring.restart_events()
@@ -131,17 +134,17 @@ class Monitoring:
             return None
         frame = sys._getframe(1)
         study = self.crew.study
-        steps = study.steps.get(code)
-        if steps is None:
-            steps = study.consider(frame)
-            if steps:
+        plan = study.plans.get(code)
+        if plan is None:
+            plan = study.consider(frame)
+            if plan:
                 events = monitoring.events
                 local = events.INSTRUCTION | events.PY_RETURN | events.PY_YIELD | events.PY_RESUME
                 monitoring.set_local_events(self.tool, code, local)
                 self.monitored.append(code)
-        if steps:
-            member.entered(frame, steps)
-        elif code in study.steps:
+        if plan:
+            member.entered(frame, plan)
+        elif code in study.plans:
             return monitoring.DISABLE  # never under study
         return None
 
@@ -160,8 +163,12 @@ class Monitoring:
         member = self.crew.members_by_ident.get(get_ident())
         if member is not None and member.frames:
             inside = member.frames[-1]
-            step = inside.steps[offset >> 1]
-            if step is not None and inside.frame.f_code is code:
+            step = inside.plan.steps[offset >> 1]
+            if step is None or inside.plan.code is not code:
+                return
+            if step.plain and self._notices:
+                member.take(step)
+            else:
                 member.before(step, inside)
 
     def unwind(self, member: Member) -> None:
