@@ -25,7 +25,7 @@ def test_the_subject_passes_its_tests_on(interpreter: Interpreter, module: str) 
     done = interpreters.run(
         interpreter,
         ["-W", "error", "-m", "unittest", module],
-        timeout=100,
+        timeout=300,
         env={"PYTHONPATH": os.pathsep.join(map(str, (FOLDER, SOURCES)))},
     )
     assert done.stderr.endswith("OK\n"), done.stderr
