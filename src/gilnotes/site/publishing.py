@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from gilnotes.site import cards
 from gilnotes.site.blocks import Page
 from gilnotes.site.outcomes import Record
 from gilnotes.site.scripts import script
 from gilnotes.site.texts import with_outcomes
+
+CARD = "assets/card.png"
+"""The picture of the site, named in the `og:image` of its pages."""
 
 SCHEMA = Path(__file__).with_name("outcomes.schema.json")
 
@@ -56,6 +60,7 @@ def with_suffix(target: str, suffix: str) -> str:
 def files(site: Site, pages: Sequence[Published], record: Record) -> dict[str, bytes]:
     """Make the files that stand beside the pages, by their names in the site."""
     made = {
+        CARD: cards.draw(site.name, site.description, cards.counts(record)),
         "llms.txt": llms_txt(site, pages).encode(),
         "outcomes.json": record.to_json().encode(),
         SCHEMA.name: SCHEMA.read_bytes(),
