@@ -1,0 +1,36 @@
+// What the theme leaves out for those who read by keyboard or by ear.
+(() => {
+  // A table wider than its box scrolls; by keyboard only if it can be focused.
+  const boxes = () => {
+    for (const table of document.querySelectorAll(".md-typeset table")) {
+      const box = table.closest(".rows, .md-typeset__scrollwrap");
+      if (!box || box.matches(".rows")) continue;
+      if (box.scrollWidth > box.clientWidth) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "group");
+        box.setAttribute("aria-label", "Table, wider than the screen");
+      } else {
+        box.removeAttribute("tabindex");
+        box.removeAttribute("role");
+        box.removeAttribute("aria-label");
+      }
+    }
+  };
+
+  // The box of a copy button is no place to navigate to, as its element says.
+  const buttons = () => {
+    for (const nav of document.querySelectorAll("nav.md-code__nav:not([role])")) {
+      nav.setAttribute("role", "presentation");
+    }
+  };
+
+  document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+
+  // The theme makes both after this script has run, some of them when they come into view.
+  new MutationObserver(buttons).observe(document.body, { childList: true, subtree: true });
+  addEventListener("load", () => {
+    boxes();
+    buttons();
+  });
+  addEventListener("resize", boxes);
+})();
