@@ -19,7 +19,10 @@ window.shifts = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) {
     if (!entry.hadRecentInput) {
-      shifts.push([entry.value, entry.sources.map((s) => s.node?.outerHTML?.slice(0, 120))]);
+      const moved = entry.sources.map((s) => [
+        s.node?.outerHTML?.slice(0, 120), s.previousRect.toJSON(), s.currentRect.toJSON(),
+      ]);
+      shifts.push([entry.value, moved]);
     }
   }
 }).observe({type: "layout-shift", buffered: true});
@@ -29,10 +32,14 @@ new PerformanceObserver((list) => {
 def weigh(browser: Browser, address: str, name: str) -> tuple[dict[str, int], list[Any]]:
     """What a first visit loads, in compressed bytes by file, and what moved meanwhile."""
     loaded: list[Response] = []
+
+    def remember(response: Response) -> None:
+        loaded.append(response)
+
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.add_init_script(WATCH)
     page = context.new_page()
-    page.on("response", lambda response: loaded.append(response))
+    page.on("response", remember)
     page.goto(f"{address}/{name}", wait_until="networkidle")
     weights = {
         response.url.removeprefix(address): len(gzip.compress(response.body(), mtime=0))

@@ -6,6 +6,7 @@ import io
 import re
 import textwrap
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gilnotes.site.outcomes import Record
@@ -52,6 +53,8 @@ def counts(record: Record) -> tuple[Count, ...]:
     return ()
 
 
+# Under `mkdocs serve`, it is the same at almost each rebuild.
+@lru_cache(maxsize=1)
 def draw(name: str, description: str, found: tuple[Count, ...]) -> bytes:
     """Draw the picture, as PNG: a bar for each interpreter, its lost updates in another color.
 

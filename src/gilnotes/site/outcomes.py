@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Literal
 
@@ -95,7 +96,14 @@ class Record:
 
     def of(self, place: str) -> tuple[Outcome, ...]:
         """The outcomes of the block at a place (`docs/race.md:31`), one an interpreter."""
-        return tuple(o for o in self.outcomes if str(o.block) == place)
+        return tuple(self._by_place.get(place, ()))
+
+    @cached_property
+    def _by_place(self) -> dict[str, list[Outcome]]:
+        by_place: dict[str, list[Outcome]] = {}
+        for outcome in self.outcomes:
+            by_place.setdefault(str(outcome.block), []).append(outcome)
+        return by_place
 
     @property
     def failures(self) -> tuple[Outcome, ...]:

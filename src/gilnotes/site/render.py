@@ -36,9 +36,6 @@ class Renderer:
         self.url = ""
         """Where the page is published that is rendered just now."""
 
-        self._outcomes: dict[str, list[Outcome]] = {}
-        for outcome in record.outcomes:
-            self._outcomes.setdefault(str(outcome.block), []).append(outcome)
         # Under `mkdocs serve`, markdown-exec's table still holds the renderer of the last build:
         # what it has rendered need not be rendered again. What it did not need is forgotten.
         last: object = formatters.get("python")
@@ -54,7 +51,7 @@ class Renderer:
                 the one exception that SuperFences does not swallow.
         """
         place = options.get("id", "")
-        outcomes = self._outcomes.get(place, [])
+        outcomes = self.record.of(place)
         if not outcomes:
             raise SuperFencesException(
                 f"{place or 'a block without a place'}: not a block of this build's pages, "
