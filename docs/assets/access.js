@@ -2,17 +2,14 @@
 (() => {
   // A table wider than its box scrolls; by keyboard only if it can be focused.
   const boxes = () => {
-    for (const table of document.querySelectorAll(".md-typeset table")) {
-      const box = table.closest(".rows, .md-typeset__scrollwrap");
-      if (!box || box.matches(".rows")) continue;
+    for (const box of document.querySelectorAll(".md-typeset .md-typeset__scrollwrap")) {
+      if (box.closest(".rows")) continue;
       if (box.scrollWidth > box.clientWidth) {
         box.tabIndex = 0;
         box.setAttribute("role", "group");
         box.setAttribute("aria-label", "Table, wider than the screen");
       } else {
-        box.removeAttribute("tabindex");
-        box.removeAttribute("role");
-        box.removeAttribute("aria-label");
+        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
       }
     }
   };
@@ -24,13 +21,18 @@
     }
   };
 
-  document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+  let asked = 0;
+  const tidy = () => {
+    asked ||= requestAnimationFrame(() => {
+      asked = 0;
+      boxes();
+      buttons();
+    });
+  };
 
+  document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
   // The theme makes both after this script has run, some of them when they come into view.
-  new MutationObserver(buttons).observe(document.body, { childList: true, subtree: true });
-  addEventListener("load", () => {
-    boxes();
-    buttons();
-  });
-  addEventListener("resize", boxes);
+  new MutationObserver(tidy).observe(document.body, { childList: true, subtree: true });
+  addEventListener("resize", tidy);
+  tidy();
 })();
