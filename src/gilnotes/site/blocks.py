@@ -11,13 +11,14 @@ import contextlib
 import difflib
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from gilnotes import interpreters
+from gilnotes.site.fences import Fence, Unclosed, find_fences, find_headings
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds a block may take where its fence names no `timeout`."""
@@ -58,6 +59,9 @@ class Block:
     width: int = 0
     """Columns of the terminal the block believes in (`COLUMNS`); 0: unset."""
 
+    section: str = field(default="", compare=False)
+    """The heading that the block stands under; empty above the first."""
+
     header: str = field(default="", compare=False)
     """The rest of the fence, which belongs to markdown-exec (`source="above" …`)."""
 
@@ -86,23 +90,6 @@ class Page:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True)
-class _Fence:
-    """A fence of any language, as SuperFences would see it."""
-
-    line: int
-    prefix: str
-    marks: str
-    header: str
-    code: str
-
-
-class _Unclosed(Exception):
-    def __init__(self, line: int, message: str) -> None:
-        self.line = line
-        self.message = message
-
-
 def find_blocks(text: str, file: str) -> Page:
     """Find the executable Python fences of a Markdown text.
 
@@ -119,16 +106,20 @@ def find_blocks(text: str, file: str) -> Page:
     """
     blocks: list[Block] = []
     problems: list[Problem] = []
+    headings = find_headings(text)
     try:
-        for fence in _fences(text):
+        for fence in find_fences(text):
             try:
                 block = _block(fence, file)
             except ValueError as error:
                 problems.append(Problem(file, fence.line, str(error)))
             else:
                 if block:
-                    blocks.append(replace(block, anchor=_anchor(block, blocks)))
-    except _Unclosed as error:
+                    above = [heading.text for heading in headings if heading.line < block.line]
+                    section = above[-1] if above else ""
+                    block = replace(block, anchor=_anchor(block, blocks), section=section)
+                    blocks.append(block)
+    except Unclosed as error:
         problems.append(Problem(file, error.line, error.message))
     return Page(file, tuple(blocks), tuple(problems))
 
@@ -143,7 +134,7 @@ def for_markdown_exec(text: str, page: Page) -> str:
     lines = text.split("\n")
     blocks, problems = iter(page.blocks), iter(page.problems)
     try:
-        for fence in _fences(text):
+        for fence in find_fences(text):
             start = fence.line - 1
             try:
                 if _block(fence, page.file):
@@ -152,50 +143,9 @@ def for_markdown_exec(text: str, page: Page) -> str:
                     lines[start] = f"{fence.prefix}{fence.marks}python {header}"
             except ValueError:
                 lines[start] = f"{fence.prefix}**{next(problems)}**\n\n{lines[start]}"
-    except _Unclosed as error:
+    except Unclosed as error:
         lines[error.line - 1] = f"**{next(problems)}**\n\n{lines[error.line - 1]}"
     return "\n".join(lines)
-
-
-_OPENING = re.compile(
-    r"""(?P<prefix>[> \t]*)(?P<marks>`{3,}|~{3,})[ \t]*"""
-    r"""(?P<header>(?:[^`"']|"[^"]*"|'[^']*'|["'](?=[^`]*$))*)$"""
-)
-"""The opening of a fence, as SuperFences reads it: between quotes a backtick is a character."""
-
-
-def _fences(text: str) -> Iterator[_Fence]:
-    lines = text.split("\n")
-    number = 0
-    while number < len(lines):
-        opening = _OPENING.match(lines[number].rstrip("\r"))
-        number += 1
-        if not opening:
-            continue
-        prefix, marks = opening["prefix"], opening["marks"]
-        start = number
-        while True:
-            if number == len(lines):
-                raise _Unclosed(start, f"this fence is never closed; end it with {marks}")
-            line = lines[number].rstrip("\r")
-            if line.strip("> \t") == marks:
-                break
-            if line.strip() and not line.startswith(prefix.rstrip(" \t")):
-                raise _Unclosed(start, f"this fence is never closed; end it with {prefix}{marks}")
-            if line.strip("> \t") and _columns(line) < _columns(prefix):
-                raise _Unclosed(
-                    number + 1, f"this line is indented less than its fence (line {start})"
-                )
-            number += 1
-        code = "\n".join(line.rstrip("\r")[len(prefix) :] for line in lines[start:number])
-        yield _Fence(start, prefix, marks, opening["header"].strip(), code)
-        number += 1
-
-
-def _columns(line: str) -> int:
-    """How far a line is indented, block quote marks included."""
-    expanded = line.expandtabs(4)
-    return len(expanded) - len(expanded.lstrip("> "))
 
 
 _PYTHON_BY_OTHER_NAMES = {"python", "python3", "py", "py3", "python2", "cpython", "pyi"}
@@ -205,7 +155,7 @@ _OPTION = re.compile(
 _CURLY = re.compile("[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]")
 
 
-def _block(fence: _Fence, file: str) -> Block | None:
+def _block(fence: Fence, file: str) -> Block | None:
     """Make the block of a fence; None where it holds no Python to run.
 
     Raises:

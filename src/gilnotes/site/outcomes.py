@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from typing import Literal
 
 from gilnotes.interpreters import Interpreter
@@ -57,6 +61,34 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Row:
+    """Outcomes of one block that are alike, on neighboring versions."""
+
+    outcomes: tuple[Outcome, ...]
+    differs: bool
+    """Whether more than half of the block's interpreters agree on something else."""
+
+
+def rows(outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
+    """Put the outcomes of one block together where they are alike.
+
+    Only neighbors share a row: the order of the versions stays. Where no outcome has the
+    majority, as when a race decides it, none is the odd one out.
+    """
+    counts = Counter(_seen(outcome) for outcome in outcomes if outcome.interpreter)
+    usual = [seen for seen, count in counts.items() if 2 * count > counts.total()]
+    groups = [tuple(group) for _, group in groupby(outcomes, _seen)]
+    return tuple(
+        Row(group, bool(usual and group[0].interpreter and _seen(group[0]) not in usual))
+        for group in groups
+    )
+
+
+def _seen(outcome: Outcome) -> tuple[str, Status, Failure | None]:
+    return outcome.output, outcome.status, outcome.failure
+
+
+@dataclass(frozen=True)
 class Record:
     """Every outcome of a build, in the order of the pages and their blocks."""
 
@@ -64,12 +96,29 @@ class Record:
 
     def of(self, place: str) -> tuple[Outcome, ...]:
         """The outcomes of the block at a place (`docs/race.md:31`), one an interpreter."""
-        return tuple(o for o in self.outcomes if str(o.block) == place)
+        return tuple(self._by_place.get(place, ()))
+
+    @cached_property
+    def _by_place(self) -> dict[str, list[Outcome]]:
+        by_place: dict[str, list[Outcome]] = {}
+        for outcome in self.outcomes:
+            by_place.setdefault(str(outcome.block), []).append(outcome)
+        return by_place
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
         """The outcomes that keep the site from being published."""
         return tuple(o for o in self.outcomes if o.status == "failed")
+
+    @property
+    def claims(self) -> dict[str, tuple[Outcome, ...]]:
+        """What the blocks claim, in the order of the pages, and the outcomes that bear it out."""
+        evidence: dict[str, tuple[Outcome, ...]] = {}
+        for outcome in self.outcomes:
+            if outcome.block.claim and outcome.interpreter:
+                claim = outcome.block.claim
+                evidence[claim] = (*evidence.get(claim, ()), outcome)
+        return evidence
 
     def to_json(self) -> str:
         """Write the record as `outcomes.json`; `outcomes.schema.json` here describes it."""

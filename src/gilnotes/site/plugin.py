@@ -14,12 +14,14 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, PluginError
 from mkdocs.plugins import BasePlugin, get_plugin_logger
 from mkdocs.structure.files import Files, get_files
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as MkDocsPage
 
 from gilnotes.site.blocks import for_markdown_exec
 from gilnotes.site.checked import Checked, check
 from gilnotes.site.outcomes import Outcome, Record
 from gilnotes.site.progress import Progress
+from gilnotes.site.publishing import Published, Site, files, run_it_yourself
 from gilnotes.site.render import Renderer
 from gilnotes.site.runner import Remembered
 
@@ -39,6 +41,7 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         self.serving = False
         self.checked = Checked({}, Record(()))
+        self.pages: list[MkDocsPage] = []
         self.remembered: Remembered | None = None
         self.renderer = Renderer(self.checked.record)
 
@@ -55,8 +58,9 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
         if "markdown-exec" not in config.plugins:
             raise PluginError("the gilnotes plugin needs the plugin markdown-exec beside it")
         fences = config.mdx_configs.setdefault("pymdownx.superfences", {})
-        fences.setdefault("custom_fences", []).append(
-            {"name": "claims", "class": "claims", "format": self._claims}
+        fences.setdefault("custom_fences", []).extend(
+            {"name": name, "class": name, "format": write}
+            for name, write in {"claims": self._claims, "evidence": self._evidence}.items()
         )
         return config
 
@@ -85,6 +89,11 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
         if self.checked.wrong and not self.serving:
             raise Abort(f"{len(self.checked.wrong)} to mend; the site is as it was")
 
+    def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:
+        pages = [file.page for file in files.documentation_pages() if file.page]
+        self.pages = [*nav.pages, *(page for page in pages if page not in nav.pages)]
+        return nav
+
     def on_page_markdown(
         self, markdown: str, *, page: MkDocsPage, config: MkDocsConfig, files: Files
     ) -> str:
@@ -92,15 +101,37 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
         formatters["python"] = self.renderer  # type: ignore[assignment]
         self.renderer.url = page.url
         found = self.checked.pages.get(Path(page.file.abs_src_path or ""))
-        return _for_markdown_exec(markdown, found) if found else markdown
+        if not found:
+            return markdown
+        last = run_it_yourself(page.file.dest_uri) if found.blocks else ""
+        return _for_markdown_exec(markdown, found) + last
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
-        site = Path(config.site_dir)
-        (site / "outcomes.json").write_text(self.checked.record.to_json(), "utf-8")
-        schema = Path(__file__).with_name("outcomes.schema.json")
-        (site / schema.name).write_bytes(schema.read_bytes())
+        site = Site(config.site_name, config.site_description or "", config.site_url or "")
+        for name, content in files(site, self._published(), self.checked.record).items():
+            path = Path(config.site_dir, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         if self.remembered:
             self.remembered.prepare()
 
     def _claims(self, *_: object, **__: object) -> str:
         return self.renderer.claims()
+
+    def _evidence(self, source: str, *_: object, **__: object) -> str:
+        return self.renderer.evidence(source.strip())
+
+    def _published(self) -> list[Published]:
+        """The pages of the site, in the order of its navigation."""
+        sources = [(page, Path(page.file.abs_src_path or "")) for page in self.pages]
+        return [
+            Published(
+                str(page.title),
+                str(page.meta.get("description", "")),
+                path.read_text("utf-8-sig"),
+                self.checked.pages[path],
+                page.file.dest_uri,
+            )
+            for page, path in sources
+            if path in self.checked.pages
+        ]

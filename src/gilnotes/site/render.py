@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 from pymdownx.superfences import SuperFencesException  # type: ignore[import-untyped]
 
+from gilnotes.site import evidence, wording
 from gilnotes.site.blocks import Block
-from gilnotes.site.outcomes import Outcome, Record
+from gilnotes.site.outcomes import Outcome, Record, rows
 
 
 class Renderer:
@@ -36,9 +36,6 @@ class Renderer:
         self.url = ""
         """Where the page is published that is rendered just now."""
 
-        self._outcomes: dict[str, list[Outcome]] = {}
-        for outcome in record.outcomes:
-            self._outcomes.setdefault(str(outcome.block), []).append(outcome)
         # Under `mkdocs serve`, markdown-exec's table still holds the renderer of the last build:
         # what it has rendered need not be rendered again. What it did not need is forgotten.
         last: object = formatters.get("python")
@@ -54,7 +51,7 @@ class Renderer:
                 the one exception that SuperFences does not swallow.
         """
         place = options.get("id", "")
-        outcomes = self._outcomes.get(place, [])
+        outcomes = self.record.of(place)
         if not outcomes:
             raise SuperFencesException(
                 f"{place or 'a block without a place'}: not a block of this build's pages, "
@@ -94,35 +91,40 @@ class Renderer:
 
     def claims(self) -> str:
         """The table of claims: what held, on which interpreters, and the block that shows it."""
-        evidence: dict[str, list[Outcome]] = {}
-        for outcome in self.record.outcomes:
-            if outcome.block.claim and outcome.interpreter:
-                evidence.setdefault(outcome.block.claim, []).append(outcome)
-        rows = "".join(
-            f'<tr><th scope="row">{_with_code(claim)}</th><td>{self._held(outcomes)}</td>'
+        body = "".join(
+            f'<tr><th scope="row">{wording.with_code(claim)}</th><td>{_held(outcomes)}</td>'
             f"<td>{self._links(outcomes)}</td></tr>"
-            for claim, outcomes in evidence.items()
+            for claim, outcomes in self.record.claims.items()
         )
         return (
             '<div class="claims"><table><thead><tr><th scope="col">Claim</th>'
             '<th scope="col">Held on</th><th scope="col">Evidence</th></tr></thead>'
-            f"<tbody>{rows}</tbody></table></div>"
+            f"<tbody>{body}</tbody></table></div>"
         )
 
-    def _held(self, outcomes: Sequence[Outcome]) -> str:
-        held = dict.fromkeys(o.spec for o in outcomes if o.status == "passed")
-        failed = dict.fromkeys(o.spec for o in outcomes if o.status == "failed")
-        against = f"; <strong>not on {escape(', '.join(failed))}</strong>" if failed else ""
-        return escape(", ".join(spec for spec in held if spec not in failed)) + against
+    def evidence(self, part: str) -> str:
+        """A part of the record, as the fence `evidence` names it: `interpreters`, `outcomes`.
+
+        Raises:
+            SuperFencesException: there is no such part.
+        """
+        if part == "interpreters":
+            return evidence.interpreters_html(self.record)
+        if part == "outcomes":
+            return evidence.outcomes_html(self.record, self.address)
+        raise SuperFencesException(
+            f"an evidence fence holds the word interpreters or outcomes, not {part!r}"
+        )
 
     def _links(self, outcomes: Sequence[Outcome]) -> str:
         blocks = dict.fromkeys(outcome.block for outcome in outcomes)
         return ", ".join(
-            f'<a href="{escape(self._address(block))}">{escape(Path(block.file).stem)}</a>'
+            f'<a href="{escape(self.address(block))}">{escape(Path(block.file).stem)}</a>'
             for block in blocks
         )
 
-    def _address(self, block: Block) -> str:
+    def address(self, block: Block) -> str:
+        """Where a block stands, from the page that is rendered just now."""
         url = self.urls.get(block.file, block.file)
         return f"{get_relative_url(url, self.url)}#{block.anchor}"
 
@@ -135,18 +137,23 @@ def outcomes_html(outcomes: Sequence[Outcome], language: str) -> str:
     """One outcome as it was printed; several as a table, with a row for what several printed."""
     if len(outcomes) == 1:
         return _message(outcomes[0]) + _printed(outcomes[0], language)
-    # Only neighbors share a row: the order of the versions stays.
-    alike = groupby(outcomes, lambda outcome: (outcome.output, outcome.status, outcome.failure))
-    rows = "".join(
-        f'<tr><th scope="row">{escape(_names(group))}</th><td>{_gil(group)}</td>'
-        f"<td>{''.join(map(_message, group))}{_printed(group[0], language)}</td></tr>"
-        for group in (list(group) for _, group in alike)
+    body = "".join(
+        f'<tr><th scope="row">{escape(wording.who(row.outcomes))}{_ODD if row.differs else ""}</th>'
+        f"<td>{wording.gil(row.outcomes)}</td>"
+        f"<td>{''.join(map(_message, row.outcomes))}{_printed(row.outcomes[0], language)}</td></tr>"
+        for row in rows(outcomes)
     )
     return (
         '<div class="outcomes"><table><thead><tr><th scope="col">Interpreter</th>'
         '<th scope="col">GIL</th><th scope="col">It printed</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f"<tbody>{body}</tbody></table></div>"
     )
+
+
+_ODD = (
+    ' <span class="differs">differs<span class="unseen"> from what most interpreters printed'
+    "</span></span>"
+)
 
 
 def escape_html(markdown: str) -> str:
@@ -159,20 +166,10 @@ def escape_html(markdown: str) -> str:
     return "".join(parts)
 
 
-def visible(text: str) -> str:
-    """The text with control characters as the pictures Unicode has for them (␀, ␍)."""
-    text = text.replace("\r\n", "\n")
-    return re.sub("[\0-\x08\x0b-\x1a\x1c-\x1f\x7f]", _picture, text)
-
-
-def _picture(match: re.Match[str]) -> str:
-    return "\u2421" if match[0] == "\x7f" else chr(0x2400 + ord(match[0]))
-
-
 def _printed(outcome: Outcome, language: str) -> str:
     if outcome.status == "missing":
-        return f"<em>{escape(outcome.output)}</em>"
-    text = visible(outcome.output)
+        return f'<p class="missing">{wording.with_code(outcome.output)}</p>'
+    text = wording.visible(outcome.output)
     if not text:
         return ""
     if language != "ansi":
@@ -200,45 +197,19 @@ def _message(outcome: Outcome) -> str:
 
 
 def _origin(outcomes: Sequence[Outcome]) -> str:
-    """The quiet line under an outcome: who printed it, how long it took, when."""
-    ran = [outcome for outcome in outcomes if outcome.interpreter]
-    if not ran:
-        return ""
-    who = ran[0].interpreter.label if len(ran) == 1 and ran[0].interpreter else ""
-    who = who or f"{len(ran)} interpreters"
-    seconds = sum(outcome.seconds for outcome in ran)
-    day = max(outcome.measured for outcome in ran)[:10]
-    cached = " · from cache" if all(outcome.cached for outcome in ran) else ""
-    return (
-        f'<p class="origin">{escape(who)} · {duration(seconds)} · '
-        f'<time datetime="{day}">{day}</time>{cached}</p>'
+    """The quiet line under an outcome: who printed it, how long it took, when, and its address."""
+    facts = [escape(fact) for fact in wording.origin(outcomes)]
+    if facts:
+        day = wording.day(outcomes)
+        facts.append(f'<time datetime="{day}">{day}</time>')
+        facts += ["from cache"] * wording.from_cache(outcomes)
+    link = (
+        f'<a class="permalink" href="#{outcomes[0].block.anchor}">link'
+        '<span class="unseen"> to this outcome</span></a>'
     )
+    return f'<p class="origin" data-search-exclude>{" · ".join(facts)} {link}</p>'
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the unit a person would say them in: `850 µs`, `12 ms`, `3.4 s`."""
-    if seconds < 0.001:
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 1:
-        return f"{seconds * 1e3:.0f} ms"
-    return f"{seconds:.1f} s"
-
-
-def _with_code(text: str) -> str:
-    """Escape a text; what stands between backticks in it is code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
-
-
-def _names(outcomes: Sequence[Outcome]) -> str:
-    """Name the interpreters of some outcomes: `CPython 3.12.1, 3.13.5 free-threaded`."""
-    names = []
-    for outcome in outcomes:
-        python = outcome.interpreter
-        version = python.version if python else outcome.spec
-        names.append(f"{version} free-threaded" if python and python.free_threaded else version)
-    return f"CPython {', '.join(names)}"
-
-
-def _gil(outcomes: Sequence[Outcome]) -> str:
-    gils = {outcome.interpreter.gil for outcome in outcomes if outcome.interpreter}
-    return " and ".join("on" if gil else "off" for gil in sorted(gils, reverse=True)) or "–"
+def _held(outcomes: Sequence[Outcome]) -> str:
+    held, failed = wording.held(outcomes)
+    return escape(held) + (f"; <strong>not on {escape(failed)}</strong>" if failed else "")
