@@ -134,9 +134,20 @@ _HEADING = re.compile(r"^[ >]*#|^[ >]*(=+|-+)\s*$|<h[1-6]", re.MULTILINE | re.IG
 
 
 def outcomes_html(outcomes: Sequence[Outcome], language: str) -> str:
-    """One outcome as it was printed; several as a table, with a row for what several printed."""
+    """One outcome as it was printed; several as a table, with a row for what several printed.
+
+    Long ones, which would not fit into a table's cell, stand one under another.
+    """
     if len(outcomes) == 1:
         return _message(outcomes[0]) + _printed(outcomes[0], language)
+    if any(map(_is_long, outcomes)):
+        items = "".join(
+            f"<dt>{escape(wording.who(row.outcomes))}, GIL {wording.gil(row.outcomes)}"
+            f"{_ODD if row.differs else ''}</dt><dd>{''.join(map(_message, row.outcomes))}"
+            f"{_printed(row.outcomes[0], language)}</dd>"
+            for row in rows(outcomes)
+        )
+        return f'<div class="outcomes long"><dl>{items}</dl></div>'
     body = "".join(
         f'<tr><th scope="row">{escape(wording.who(row.outcomes))}{_ODD if row.differs else ""}</th>'
         f"<td>{wording.gil(row.outcomes)}</td>"
@@ -149,6 +160,14 @@ def outcomes_html(outcomes: Sequence[Outcome], language: str) -> str:
         f"<tbody>{body}</tbody></table></div>"
     )
 
+
+def _is_long(outcome: Outcome) -> bool:
+    lines = outcome.output.splitlines()
+    return len(lines) > LONG[0] or any(len(line) > LONG[1] for line in lines)
+
+
+LONG = (6, 64)
+"""Lines, and characters of a line, that still fit into a table's cell."""
 
 _ODD = (
     ' <span class="differs">differs<span class="unseen"> from what most interpreters printed'
