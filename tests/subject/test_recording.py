@@ -135,7 +135,8 @@ class TheGraph(unittest.TestCase):
         recording = RECORDED["lock"]
         index = recording.shared.index("lock")
         held = [recording.points[point].shared[index] for point in recording.points_of("AAAAAB")]
-        self.assertEqual(held, ["free", "A", "A", "A", "A", "free", "B"])
+        a = "held by A"
+        self.assertEqual(held, ["free", a, a, a, a, "free", "held by B"])
 
     def test_the_code_is_shown_without_its_docstring(self) -> None:
         a, b = RECORDED["deadlock"].code

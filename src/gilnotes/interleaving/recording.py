@@ -117,7 +117,7 @@ class Point:
     """A state of the program, between two steps."""
 
     shared: tuple[str, ...]
-    """The shared values, in the order of `Recording.shared`. Of a lock: its holder, or "free"."""
+    """The shared values, in the order of `Recording.shared`. Of a lock: "held by A", or "free"."""
     own: tuple[str, ...]
     """Of each thread, the value it has read or computed and has not written yet."""
     moves: tuple[Move | None, ...]
@@ -443,7 +443,8 @@ def _values(shared: Any) -> Iterator[tuple[str, str]]:
     attributes = getattr(shared, "__dict__", None)
     for name, value in {"shared": shared}.items() if attributes is None else attributes.items():
         if isinstance(value, Lock):
-            yield name, (value.holder.name if value.holder else "taken" if value.held else "free")
+            holder = f"held by {value.holder.name}" if value.holder else "held"
+            yield name, holder if value.held else "free"
         else:
             yield name, in_short(value)
 
