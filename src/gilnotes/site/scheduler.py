@@ -154,8 +154,10 @@ def _table(puzzle: Puzzle, recording: Recording, schedule: str) -> str:
     )
     caption = f"{puzzle.title}: one schedule, replayed on {recording.interpreter}"
     return (
-        f'<div class="scheduler-table" data-search-exclude><table><caption>{escape(caption)}</caption>'
-        f'<thead><tr><th scope="col">Step</th>{names}</tr></thead><tbody>{rows}</tbody></table>'
+        '<div class="scheduler-table" data-search-exclude><table>'
+        f"<caption>{escape(caption)}</caption>"
+        f'<thead><tr><th scope="col">Step</th>{names}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
         f"<p><strong>{escape(end.says)}.</strong></p></div>"
     )
 
