@@ -40,8 +40,9 @@ serve: installed-site
 	'$(ADDRESS) is no free address: name another, as in `make serve ADDRESS=127.0.0.1:8001`.' >&2; exit 1; }
 	@$(bin)/mkdocs serve --livereload --watch src --dev-addr '$(ADDRESS)'
 
+# In the order of the files: the browser's tests come first, and keep one worker busy longest.
 test: installed-dev
-	@$(bin)/python -m pytest --quiet $(TESTS)
+	@$(bin)/python -m pytest --quiet -n 2 --no-loadscope-reorder $(TESTS)
 
 # MkDocs checks the links and anchors in Markdown (`validation:` in mkdocs.yml), hence the build.
 check: installed-dev
@@ -53,17 +54,18 @@ check: installed-dev
 bench: installed-dev
 	@$(bin)/python benchmarks/run.py
 
-resolve = $(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	--generate-hashes --annotation-style line --custom-compile-command 'make lock'
-compile = $(resolve) pyproject.toml --group build
+resolve = $(bin)/uv pip compile --quiet --upgrade --universal --generate-hashes \
+	--annotation-style line --custom-compile-command 'make lock' --python-version
+compile = $(resolve) 3.11 pyproject.toml --group build
 lock:
 	@$(call bootstrap,requirements/lock.txt)
 	@$(compile) --extra site --output-file requirements/site.txt
 	@$(compile) --extra site --group dev --constraint requirements/site.txt \
 		--output-file requirements/dev.txt
 	@$(compile) --group lock --constraint requirements/site.txt --output-file requirements/lock.txt
-	@$(resolve) benchmarks/peers.in --constraint requirements/site.txt \
+	@$(resolve) 3.11 benchmarks/peers.in --constraint requirements/site.txt \
 		--output-file benchmarks/peers.txt
+	@$(resolve) 3.12 benchmarks/explorers.in --output-file benchmarks/explorers.txt
 
 clean:
 	@rm -rf site .build .cache .venv dist .mypy_cache .pytest_cache .ruff_cache

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,14 +18,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a script finds only what is beside it
-from benchmarks import projects  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds only its neighbors
+from benchmarks import explorers, projects
+from benchmarks.common import (
+    ENVIRONMENT,
+    ROOT,
+    SCRIPTS,
+    Target,
+    at_most,
+    call,
+    install,
+    median,
+    ratios,
+    seconds,
+    spread,
+)
 
 REQUIREMENTS = ROOT / "benchmarks" / "peers.txt"
 PEERS = ROOT / ".build" / "peers"
-SCRIPTS = "Scripts" if os.name == "nt" else "bin"
-ENVIRONMENT = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "src")}
 
 PAGES, BLOCKS = 4, 6
 """Of the project that all systems build."""
@@ -65,30 +73,28 @@ class Build:
         return needed
 
 
-@dataclass(frozen=True)
-class Target:
-    """What has been promised, and whether it holds."""
-
-    text: str
-    met: bool
-
-    def __str__(self) -> str:
-        return f"  {'met   ' if self.met else 'MISSED'}  {self.text}"
-
-
 def main() -> None:
     """Measure what was asked for, and print a table for each topic."""
     parser = argparse.ArgumentParser(description="This project beside its peers, in one run.")
-    topics = {"cold": cold, "warm": warm, "growth": growth, "serve": serve}
+    topics = {
+        "cold": cold,
+        "warm": warm,
+        "growth": growth,
+        "serve": serve,
+        "laboratory": explorers.laboratory,
+    }
     parser.add_argument("--rounds", type=positive, default=5, help="of each comparison (5)")
     parser.add_argument("--only", choices=topics, help="one topic instead of all")
     parser.add_argument("--no-peers", action="store_true", help="leave the other systems out")
+    parser.add_argument(
+        "--cap", type=positive, default=60, help="seconds after which an explorer is stopped (60)"
+    )
     parser.add_argument(
         "--sizes", type=sizes, default=(50, 200, 500), help="pages, as in 50,200,500"
     )
     options = parser.parse_args()
     if not options.no_peers and options.only in (None, "cold", "warm"):
-        install_peers()
+        install(REQUIREMENTS, PEERS)
     with tempfile.TemporaryDirectory(prefix="gilnotes-bench-") as folder:
         for topic in [options.only] if options.only else topics:
             topics[topic](Path(folder), options)
@@ -223,29 +229,6 @@ SPHINX_BUILD = (
 PEER_MKDOCS = (_PYTHON, "-m", "mkdocs", "build", "--quiet")
 
 
-def install_peers() -> None:
-    """Put the other systems into an environment of their own, unless they are there."""
-    stamp = PEERS / "installed.txt"
-    wanted = REQUIREMENTS.read_text("utf-8")
-    if stamp.exists() and stamp.read_text("utf-8") == wanted:
-        return
-    print(f"Installing {REQUIREMENTS.relative_to(ROOT)} in {PEERS.relative_to(ROOT)} …")
-    call((sys.executable, "-m", "venv", "--clear", str(PEERS)), ROOT)
-    pip = (_PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes")
-    call((*pip, "-r", str(REQUIREMENTS)), ROOT)
-    stamp.write_text(wanted, "utf-8")
-
-
-def call(command: Sequence[str], folder: Path) -> str:
-    """Run a command; end with what it said if it fails."""
-    done = subprocess.run(
-        command, check=False, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True
-    )
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} fails:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
 class Rebuilds:
     """A project under `rebuilds.py`, in a process of its own, edited when it is told to."""
 
@@ -303,32 +286,6 @@ def table(times: dict[str, list[float]], reference: str) -> None:
     for name, measured in times.items():
         ratio = spread(ratios(times, name, reference))
         print(f"  {name:<36} {seconds(measured)}   × {ratio}")
-
-
-def at_most(times: dict[str, list[float]], name: str, reference: str, limit: float) -> Target:
-    """Whether a build takes at most so many times another one's time."""
-    ratio = ratios(times, name, reference)
-    return Target(f"{name}: {spread(ratio)} × {reference}, at most {limit}", median(ratio) <= limit)
-
-
-def ratios(times: dict[str, list[float]], name: str, reference: str) -> list[float]:
-    """One build's time in another's, round by round."""
-    return [a / b for a, b in zip(times[name], times[reference], strict=True)]
-
-
-def median(numbers: Sequence[float]) -> float:
-    """The middle one."""
-    return statistics.median(numbers)
-
-
-def spread(numbers: Sequence[float]) -> str:
-    """The median, and from where to where: `1.42 (1.38–1.55)`."""
-    return f"{median(numbers):.2f} ({min(numbers):.2f}–{max(numbers):.2f})"
-
-
-def seconds(numbers: Sequence[float]) -> str:
-    """The same, of seconds."""
-    return f"{spread(numbers)} s"
 
 
 def positive(text: str) -> int:

@@ -6,11 +6,28 @@ import os
 import select
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has none
 
 # These run under every interpreter, this one included: test_subject.py starts them.
 collect_ignore = ["subject"]
+
+
+# Not `--dist loadgroup`: with pytest 9.2 it overlooks the groups (pytest-dev/pytest-xdist#1386).
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """What is made once for a module, or for the browser, is made by one worker only."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "tests/browser" if module.startswith("tests/browser/") else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Share the tests out among the workers of `pytest -n`."""
+    return _Scheduling(config, log)
 
 
 class Alive:

@@ -9,6 +9,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "requirements"
 FILES = sorted(FOLDER.glob("*.txt"))
+ALL = [*FILES, *sorted((FOLDER.parent / "benchmarks").glob("*.txt"))]
 PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[\w.!+-]+)(?: ; [^\\]+)? \\$")
 NOTEBOOKS = re.compile(
     r"jupyter|notebook|nb(convert|format|client|sphinx)|i(py)?kernel|ipython|ipywidgets|myst-nb"
@@ -39,11 +40,13 @@ def names(path: Path) -> set[str]:
 def test_there_is_a_lock_for_the_site_for_development_and_for_locking() -> None:
     assert [path.stem for path in FILES] == ["dev", "lock", "site"]
     assert {"flit-core", "markdown-exec", "mkdocs", "mkdocs-material"} <= names(FOLDER / "site.txt")
-    assert {"mypy", "playwright", "pytest", "ruff"} <= names(FOLDER / "dev.txt")
+    assert {"hypothesis", "mypy", "playwright", "pytest", "pytest-xdist", "ruff"} <= names(
+        FOLDER / "dev.txt"
+    )
     assert "uv" in names(FOLDER / "lock.txt")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_every_requirement_is_one_version_with_hashes(path: Path) -> None:
     for pin, *hashes in entries(path):
         assert PIN.match(pin), pin
@@ -52,7 +55,7 @@ def test_every_requirement_is_one_version_with_hashes(path: Path) -> None:
             assert re.fullmatch(r"--hash=sha256:[0-9a-f]{64}( \\)?", line), (pin, line)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_no_address_and_no_path_of_a_machine_is_locked(path: Path) -> None:
     text = path.read_text()
     assert not re.search(r"\w+://|--(extra-)?index-url|--find-links|(^|[\s'\"=])[/~]\w", text, re.M)

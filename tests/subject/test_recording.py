@@ -102,6 +102,18 @@ class TheGraph(unittest.TestCase):
         self.assertEqual(execution.verdict, "infeasible")
         self.assertIn("right_lock, held by A", execution.detail)
 
+    def test_a_thread_waits_at_the_instruction_that_takes_the_lock(self) -> None:
+        for name in ("lock", "deadlock", "lock-order"):
+            taking = {
+                (step.thread, step.line, step.opcode, step.does)
+                for step in RECORDED[name].steps
+                if step.kind == "acquire"
+            }
+            waits = RECORDED[name].waits
+            self.assertTrue(waits)
+            for wait in waits:
+                self.assertIn((wait.thread, wait.line, wait.opcode, f"takes {wait.lock}"), taking)
+
     def test_it_has_every_order_of_the_steps(self) -> None:
         self.assertEqual(ways(RECORDED["race"]), 20)  # 6 choose 3
         self.assertEqual(ways(RECORDED["race"], "holds"), 2)

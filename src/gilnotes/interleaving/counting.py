@@ -228,6 +228,9 @@ class Walk:
             for length, needed in zip(order.lengths, order.needs)
         ]
         self._can_go_on: dict[tuple[Position, int], bool] = {}
+        pairs = {(other, t) for t, needed in enumerate(order.needs) for _, other, _ in needed}
+        self.needs_preemption = not any(locks.waits) and any((t, o) in pairs for o, t in pairs)
+        """Whether two threads, which never wait, each need a step of the other before they end."""
 
     def can_go_on(self, position: Position, thread: int) -> bool:
         """Tell whether the thread is enabled: to run another instead is a preemption."""

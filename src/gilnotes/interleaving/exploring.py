@@ -85,7 +85,7 @@ class Search:
         if not worth:
             crew.stopped = "redundant"
             return None
-        current = crew.current
+        current = crew.current if self.nodes else None  # the one that started last is no choice
         if current is not None and worth >> current.index & 1:
             chosen = current
         else:
@@ -358,6 +358,8 @@ def _walk(
     while True:
         verdict = crew.run()
         executions += 1
+        if search.depth < len(search.nodes) and not crew.stopped:
+            raise RuntimeError(_CHANGED.format(crew.program.names[search.nodes[-1].chosen]))
         if crew.study.grown:
             crew.study.grown = False
             return 0, False
@@ -452,6 +454,8 @@ class Classes:
         count = len(self.crew.events)
         shared = self.granularity != "switchpoint"
         walk = self._way(shared)
+        if preemptions + (count < steps) == 1 and walk.needs_preemption:
+            return  # as most do, and it is soon seen
         way = counting.fewest_preemptions(walk, preemptions + (count < steps))
         if way is not None:
             self._best = (walk.preemptions(way), count)

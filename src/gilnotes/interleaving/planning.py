@@ -26,10 +26,12 @@ from gilnotes.interleaving.operands import CALLS, FRESH, UNKNOWN, Instruction, i
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, Callable, Dict, Optional
+    from typing import Any, Callable, Dict, Optional, Tuple
 
     Values = Dict[int, Any]
     """What instructions of a frame have produced, by their offset."""
+    Steps = Tuple[Optional["Step"], ...]
+    """The steps of a code object: that of an offset is at `offset // 2`."""
     Look = Callable[[FrameType, Values], Optional[Access]]
 
 
@@ -45,13 +47,15 @@ class Step:
 
 
 @lru_cache(maxsize=1024)
-def plan(code: CodeType) -> tuple[Step | None, ...]:
+def plan(code: CodeType) -> Steps:
     """Plan a code object: `plan(code)[frame.f_lasti // 2]` is the step about to be executed."""
     listing = instructions(code)
     needed = _needed(listing)
     steps: list[Step | None] = [None] * (len(code.co_code) // 2 + 1)
     prefix = None
     for instruction in listing:
+        if instruction.opname in _NO_STEPS:
+            continue
         step = Step(instruction, code, _look(instruction, needed), _kind(instruction))
         steps[instruction.offset // 2] = step
         if prefix is not None:
@@ -62,6 +66,12 @@ def plan(code: CodeType) -> tuple[Step | None, ...]:
         elif prefix is None:
             prefix = instruction.offset
     return tuple(steps)
+
+
+_NO_STEPS = frozenset(
+    ("RESUME", "MAKE_CELL", "COPY_FREE_VARS", "RETURN_GENERATOR", "CACHE", "GEN_START")
+)
+"""What belongs to the beginning of a frame, and is no step of the program."""
 
 
 def _kind(instruction: Instruction) -> str:

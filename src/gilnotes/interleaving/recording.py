@@ -413,7 +413,7 @@ class _Recorder:
             member = crew.members[self.program.names.index(name)]
             if member.enabled:
                 return member
-            self.stopped = _wait(crew, member) if member.alive else True
+            self.stopped = _wait(member) if member.alive else True
             crew.stopped = _LEFT
             return None
         if not self.to_the_end:
@@ -478,12 +478,12 @@ _OF_A_LOCK = {
 }
 
 
-def _wait(crew: Crew, member: Member) -> Wait:
+def _wait(member: Member) -> Wait:
     waiting = member.waiting()
     opcode, line = "", int(waiting.where.rpartition(":")[2])
     if member.frames:
-        frame, _ = member.frames[-1]
-        step = crew.study.steps[frame.f_code][frame.f_lasti >> 1]
+        inside = member.frames[-1]
+        step = inside.steps[inside.frame.f_lasti >> 1]
         opcode = step.instruction.opname if step else ""
     return Wait(member.name, line, opcode, waiting.lock, waiting.holder)
 

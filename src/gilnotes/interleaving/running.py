@@ -1,25 +1,14 @@
 """One run of a program under study: real threads, of which exactly one runs at a time.
 
-A trace function stops each thread before its next step; a chooser says who goes on; the turn is
-handed over by one raw lock a thread. Running is all that happens here: which schedule comes next is
-the business of `exploring` and `replaying`.
-
-Traps of CPython that this module steers around, each seen:
-
-- Up to 3.10 a trace function writes stale values back into cells (bpo-30744), so that a waiting
-  thread would *invent* lost updates. Looking at `frame.f_locals` before it returns refreshes them.
-- 3.12.1 loses opcode events unless `f_trace_opcodes` was set on some frame before `sys.settrace`,
-  and crashes on an opcode event in a thread without a trace function.
-- 3.13.0 sends no opcode events for fresh code unless `f_trace` is set before `f_trace_opcodes`.
-- From 3.12 on, opcode events can be missing after another tool has used `sys.monitoring`, until
-  `sys.monitoring.restart_events()`.
+`tracing` stops each thread before its next step; a chooser says who goes on; the turn is handed
+over by one raw lock a thread. Running is all that happens here: which schedule comes next is the
+business of `exploring` and `replaying`.
 """
 
 from __future__ import annotations
 
 import sys
-import threading
-from _thread import allocate_lock, get_ident
+from _thread import allocate_lock, get_ident, start_new_thread
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,13 +16,14 @@ from gilnotes.evalloop import kind_of_callee, may_switch_after
 from gilnotes.interleaving import accesses
 from gilnotes.interleaving.cooperative import Lock, Replacement, name_locks, waiting_in
 from gilnotes.interleaving.study import Study
+from gilnotes.interleaving.tracing import make_tracing
 
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Callable, Protocol
 
     from gilnotes.interleaving.accesses import Access, Location
-    from gilnotes.interleaving.planning import Step, Values
+    from gilnotes.interleaving.planning import Step, Steps, Values
     from gilnotes.interleaving.program import Program
 
     class Chooser(Protocol):
@@ -70,6 +60,15 @@ class Event(NamedTuple):
     """"read", "write", "acquire", "fail" (a lock not got), "release" or "look"."""
     waits: bool = False
     """Whether it would have waited for the lock."""
+
+
+class Inside(NamedTuple):
+    """A frame under study that a thread is in."""
+
+    frame: FrameType
+    steps: Steps
+    values: Values
+    """What its instructions have produced."""
 
 
 class Doing(NamedTuple):
@@ -126,7 +125,16 @@ class Member:
         self.body = body
         self.turn = allocate_lock()
         self.turn.acquire()
-        self.thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self.before: Callable[[Step, Inside], None] = (
+            self._stop_where_noticed
+            if not crew.fine
+            else self._stop_and_look
+            if crew.looks
+            else self._stop
+        )
+        """What happens before each instruction under study."""
+        self.gone = allocate_lock()
+        self.gone.acquire()
         self.ident = 0
         self.begin()
 
@@ -143,7 +151,7 @@ class Member:
         self.doing: Doing | None = None
         self.waits_for: Lock | None = None
         self.clock = 0.0
-        self.frames: list[tuple[FrameType, Values]] = []
+        self.frames: list[Inside] = []
         self.rests = {0}
         self.called: dict[int, object] = {}
         self._open = False
@@ -159,17 +167,22 @@ class Member:
 
     # -- the thread itself
 
+    def start(self) -> None:
+        """Start the thread; it waits for its first turn.
+
+        `threading.Thread` would take three times as long, and make locks of its own.
+        """
+        self.ident = start_new_thread(self._work, ())
+
     def _work(self) -> None:
-        self.ident = get_ident()
-        _arm()
         crew = self.crew
         while True:
             self.turn.acquire()
             if crew.closing:
-                sys.settrace(None)
+                crew.tracing.end_thread()
+                self.gone.release()
                 return
-            if sys.gettrace() is None:  # an exception out of a trace function ends all tracing
-                sys.settrace(self._on_call)
+            crew.tracing.begin_run(self)
             try:
                 for _ in range(crew.program.times):
                     self.body(crew.shared)
@@ -184,123 +197,66 @@ class Member:
                 self.complete()
             crew.ended(self)
 
-    def _on_call(self, frame: FrameType, event: str, _: object) -> Any:
-        if event != "call":
-            return None
-        crew = self.crew
-        steps = crew.study.steps.get(frame.f_code)
-        if steps is None:
-            steps = crew.study.consider(frame)
-        if not steps:
-            return None
-        values: Values = {}
-        self.frames.append((frame, values))
+    # -- called before each instruction under study, in this thread
+
+    def entered(self, frame: FrameType, steps: Steps) -> Inside:
+        """Come into a frame under study."""
+        inside = Inside(frame, steps, {})
+        self.frames.append(inside)
         self.rests.add(len(self.taken))
-        tracing = self._coarse if not crew.fine else self._fine if crew.looks else self._blind
-        frame.f_trace = local = tracing(frame, steps, values)
-        frame.f_trace_opcodes = True
-        return local
+        return inside
 
-    def _coarse(self, frame: FrameType, steps: tuple[Step | None, ...], values: Values) -> Any:
-        """Trace a frame, and stop where another thread could notice."""
-        crew, taken, limit = self.crew, self.taken, self.crew.limit
-        seen, visible, index = crew.seen, crew.visible, self.index
-        has_cells = _has_cells(frame)
-
-        def local(frame: FrameType, event: str, arg: object) -> Any:
-            if event == "opcode":
-                step = steps[frame.f_lasti >> 1]
-                if step is None:
-                    return local
-                look = step.look
-                if look is not None:
-                    access = look(frame, values)
-                    if access is not None:
-                        seen.append((index, access, len(taken) + 1))
-                        if access.key in visible:
-                            self.pending = access.locations
-                            if crew.pause(self):
-                                access = look(frame, values) or access
-                            if has_cells:
-                                frame.f_locals  # noqa: B018
-                            taken.append(step)
-                            crew.events.append(
-                                Event(
-                                    index,
-                                    len(taken),
-                                    access.locations,
-                                    "write" if access.writes else "read",
-                                )
-                            )
-                            self._open = False
-                            return local
-                    if step.kind == "call":
-                        self.called[len(taken)] = values.get(step.instruction.operands[0])
-                taken.append(step)
-                self._open = True
-                if len(taken) > limit:
-                    crew.exhaust(self)
-            elif event == "return":
-                self._left(frame, arg)
-            return local
-
-        return local
-
-    def _fine(self, frame: FrameType, steps: tuple[Step | None, ...], values: Values) -> Any:
-        """Trace a frame, stop before every instruction, and note what it does."""
-        crew, taken, limit = self.crew, self.taken, self.crew.limit
-        has_cells = _has_cells(frame)
-
-        def local(frame: FrameType, event: str, arg: object) -> Any:
-            if event == "opcode":
-                step = steps[frame.f_lasti >> 1]
-                if step is not None:
-                    self.complete()
-                    crew.pause(self)
-                    access = step.look(frame, values) if step.look else None
-                    if has_cells:
-                        frame.f_locals  # noqa: B018
-                    taken.append(step)
-                    self._open = True
-                    self.doing = Doing(step, frame.f_lineno, access, values)
-                    if len(taken) > limit:
-                        crew.exhaust(self)
-            elif event == "return":
-                self._left(frame, arg)
-            return local
-
-        return local
-
-    def _blind(self, frame: FrameType, steps: tuple[Step | None, ...], _: Values) -> Any:
-        """Trace a frame, and stop before every instruction, whatever it does."""
-        crew, taken, limit, pause = self.crew, self.taken, self.crew.limit, self.crew.pause
-        has_cells = _has_cells(frame)
-
-        def local(frame: FrameType, event: str, arg: object) -> Any:
-            if event == "opcode":
-                step = steps[frame.f_lasti >> 1]
-                if step is not None:
-                    pause(self)
-                    if has_cells:
-                        frame.f_locals  # noqa: B018
-                    taken.append(step)
-                    self._open = True
-                    if len(taken) > limit:
-                        crew.exhaust(self)
-            elif event == "return":
-                self._left(frame, arg)
-            return local
-
-        return local
-
-    def _left(self, frame: FrameType, result: object) -> None:
+    def left(self, frame: FrameType, result: object) -> None:
         """Leave a frame; whoever called it gets its result."""
         self._open = False
-        if self.frames and self.frames[-1][0] is frame:
+        if self.frames and self.frames[-1].frame is frame:
             self.frames.pop()
-            if self.frames and self.frames[-1][0] is frame.f_back:
-                caller, values = self.frames[-1]
-                values[caller.f_lasti] = result
+            if self.frames and self.frames[-1].frame is frame.f_back:
+                caller = self.frames[-1]
+                caller.values[caller.frame.f_lasti] = result
+
+    def _stop_where_noticed(self, step: Step, inside: Inside) -> None:
+        """Stop before an instruction that another thread could notice."""
+        crew, taken = self.crew, self.taken
+        look = step.look
+        if look is not None:
+            access = look(inside.frame, inside.values)
+            if access is not None:
+                crew.seen.append((self.index, access, len(taken) + 1))
+                if access.key in crew.visible:
+                    self.pending = access.locations
+                    if crew.pause(self):
+                        access = look(inside.frame, inside.values) or access
+                    taken.append(step)
+                    kind = "write" if access.writes else "read"
+                    crew.events.append(Event(self.index, len(taken), access.locations, kind))
+                    self._open = False
+                    return
+            if step.kind == "call":
+                self.called[len(taken)] = inside.values.get(step.instruction.operands[0])
+        taken.append(step)
+        self._open = True
+        if len(taken) > crew.limit:
+            crew.exhaust(self)
+
+    def _stop_and_look(self, step: Step, inside: Inside) -> None:
+        """Stop before every instruction, and note what it does."""
+        self.complete()
+        self.crew.pause(self)
+        access = step.look(inside.frame, inside.values) if step.look else None
+        self.taken.append(step)
+        self._open = True
+        self.doing = Doing(step, inside.frame.f_lineno, access, inside.values)
+        if len(self.taken) > self.crew.limit:
+            self.crew.exhaust(self)
+
+    def _stop(self, step: Step, _: Inside) -> None:
+        """Stop before every instruction, whatever it does."""
+        self.crew.pause(self)
+        self.taken.append(step)
+        self._open = True
+        if len(self.taken) > self.crew.limit:
+            self.crew.exhaust(self)
 
     # -- called by cooperative locks, in this thread
 
@@ -421,19 +377,17 @@ class Crew:
             Member(self, index, name, body)
             for index, (name, body) in enumerate(program.threads.items())
         ]
-        self._by_ident: dict[int, Member] = {}
+        self.members_by_ident: dict[int, Member] = {}
+        """The members, by the identifier of their thread."""
 
     def __enter__(self) -> Crew:
         if not _exploring.acquire(blocking=False):
             raise RuntimeError("a program is being studied already: one at a time in a process")
-        if sys.version_info >= (3, 12):
-            sys.monitoring.restart_events()
         accesses.forget()
+        self.tracing = make_tracing(self)
         for member in self.members:
-            member.thread.start()
-        while not all(member.ident for member in self.members):
-            threading.Event().wait(0.0001)
-        self._by_ident = {member.ident: member for member in self.members}
+            member.start()
+        self.members_by_ident = {member.ident: member for member in self.members}
         self.replacement = Replacement(self)
         try:
             self.study.begin(self.program, self.replacement)
@@ -448,7 +402,8 @@ class Crew:
         for member in self.members:
             if not self.lost:
                 member.turn.release()
-                member.thread.join()
+                member.gone.acquire()
+        self.tracing.end()
         _exploring.release()
 
     lost = False
@@ -555,9 +510,7 @@ class Crew:
 
     def _abandon(self, member: Member) -> None:
         self.abandoned = True
-        # 3.12.1: without this, an opcode event of an unwinding frame is a segmentation fault.
-        for frame, _ in member.frames:
-            frame.f_trace_opcodes = False
+        self.tracing.unwind(member)
         raise Abandoned
 
     def ended(self, member: Member) -> None:
@@ -581,12 +534,12 @@ class Crew:
 
     def member_here(self) -> Member | None:
         """The member whose thread calls this, if it is one's."""
-        return self._by_ident.get(get_ident())
+        return self.members_by_ident.get(get_ident())
 
     def is_ours(self) -> bool:
         """Whether the calling thread has to do with the program under study."""
         ident = get_ident()
-        return ident == self._here or ident in self._by_ident
+        return ident == self._here or ident in self.members_by_ident
 
     def next_lock_number(self) -> int:
         """Number the locks of a run in the order in which they are made."""
@@ -597,18 +550,6 @@ class Crew:
 def _kind_of_callee(called: object) -> str:
     """Sort a callee by what it would be without us: a real lock's methods are written in C."""
     return "c" if isinstance(getattr(called, "__self__", None), Lock) else kind_of_callee(called)
-
-
-def _arm() -> None:
-    """Ask for opcode events, on a frame that never runs: no thread can stumble over it."""
-    never_run: Any = (_ for _ in ())
-    never_run.gi_frame.f_trace_opcodes = True
-
-
-def _has_cells(frame: FrameType) -> bool:
-    """Whether values of the frame would be written back stale (bpo-30744)."""
-    code = frame.f_code
-    return sys.version_info < (3, 11) and bool(code.co_freevars or code.co_cellvars)
 
 
 _exploring = allocate_lock()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Iterable
 
     from gilnotes.interleaving.cooperative import Replacement
+    from gilnotes.interleaving.planning import Steps
     from gilnotes.interleaving.program import Program
 
 _OURS = os.path.dirname(__file__) + os.sep
@@ -31,7 +32,7 @@ class Study:
 
     def __init__(self, files: Iterable[str] | None = None) -> None:
         self.files: set[str] | None = None if files is None else set(files)
-        self.steps: dict[CodeType, tuple[Step | None, ...]] = {}
+        self.steps: dict[CodeType, Steps] = {}
         self.grown = False
         """Whether a file was found during a run: earlier runs did not count its steps."""
         nothing = Instruction(-1, "(lock)", None, "", None, (), "")
@@ -52,17 +53,17 @@ class Study:
         else:
             replacement.also_in(_scopes_in(self.files))
 
-    def consider(self, frame: FrameType) -> tuple[Step | None, ...]:
+    def consider(self, frame: FrameType) -> Steps:
         """Decide, at the first call of a code object, whether it is under study."""
-        assert self.files is not None
+        files = self.files or set()  # none while the threads are being started
         code = frame.f_code
         name = code.co_filename
-        if name in self.files:
+        if name in files:
             self.steps[code] = plan(code)
         elif name.startswith(_OURS) or is_library(name):
             self.steps[code] = ()
         elif frame.f_back is not None and self.steps.get(frame.f_back.f_code):
-            self.files.add(name)
+            files.add(name)
             self.grown = True
             self.steps[code] = plan(code)
         else:
