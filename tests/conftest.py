@@ -21,6 +21,8 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
+        if module in ("tests/test_subject.py", "tests/test_brute_force.py"):
+            return nodeid  # each of these has a process of its own, and takes its time
         return "tests/browser" if module.startswith("tests/browser/") else module
 
 

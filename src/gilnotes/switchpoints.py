@@ -304,8 +304,12 @@ def _listing(
     code = function.__code__
     steps = instructions(code)
     seen: Counter[tuple[int, bool]] = Counter()
+    names = {step.offset: step.opname for step in steps}
     for (offset, inside), count in counts.items():
-        seen[_step_at(offset, steps), inside] += count
+        at = _step_at(offset, steps)
+        # A thread does not let go while it returns. One that is seen there is being seen late.
+        if inside or not names.get(at, "").startswith("RETURN"):
+            seen[at, inside] += count
     places = [
         Place(
             step.line,
@@ -324,7 +328,7 @@ def _listing(
     return Listing(
         function.__qualname__,
         tuple(places),
-        sum(counts.values()),
+        sum(seen.values()),
         None if shared.read < 0 else shared.read,
         None if shared.write < 0 else shared.write,
         returned,

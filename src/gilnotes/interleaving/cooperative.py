@@ -38,7 +38,7 @@ class Lock:
         self.name = f"lock {crew.next_lock_number()}"
         self.held = False
         self.holder: Member | None = None
-        self.taken_at = ""
+        self._taken_at: tuple[str, int] | None = None
         self.location = ((("lock", id(self)), "", True),)
         """For `accesses.dependent`: every operation on a lock depends on every other."""
 
@@ -60,7 +60,10 @@ class Lock:
             return False
         self.held = True
         self.holder = member
-        self.taken_at = place(sys._getframe())
+        step = member.taken[-1]
+        line = step.instruction.line
+        # Glue and the standard library take steps without a line.
+        self._taken_at = (step.code.co_filename, line) if line else spot(sys._getframe())
         return True
 
     def _acquire_alone(self, blocking: bool) -> bool:
@@ -70,8 +73,13 @@ class Lock:
             raise RuntimeError(f"setup() or holds() would wait for ever: {who} holds {self}")
         if self.held:
             return False
-        self.held, self.holder, self.taken_at = True, None, place(sys._getframe())
+        self.held, self.holder, self._taken_at = True, None, spot(sys._getframe())
         return True
+
+    @property
+    def taken_at(self) -> str:
+        """The line on which its holder took it."""
+        return place(self._taken_at)
 
     def release(self) -> None:
         """Give it back. RuntimeError if nobody holds it."""
@@ -133,11 +141,16 @@ MOST_NAMED = 200
 """Objects that are looked into for locks."""
 
 
-def place(frame: FrameType | None) -> str:
-    """Name the line of the program that a frame of this module or of `threading` serves."""
+def spot(frame: FrameType | None) -> tuple[str, int] | None:
+    """Find the line of the program that a frame of this module or of `threading` serves."""
     while frame is not None and frame.f_code.co_filename in _FILES:
         frame = frame.f_back
-    return f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else "?"
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else None
+
+
+def place(found: tuple[str, int] | None) -> str:
+    """Write a file and a line for people."""
+    return f"{shown(found[0])}:{found[1]}" if found else "?"
 
 
 def shown(filename: str) -> str:
@@ -164,7 +177,7 @@ def waiting_in(frame: FrameType | None) -> tuple[str, str]:
             kind = type(this).__name__.lstrip("_") if this is not None else ""
             called = f"{kind}.{'acquire' if name == '__enter__' else name}".lstrip(".")
         frame = frame.f_back
-    return called, place(frame)
+    return called, place(spot(frame))
 
 
 def _module(frame: FrameType) -> str:
@@ -187,11 +200,11 @@ class Replacement:
         lock, sleep, monotonic = self._lock, self._sleep, self._monotonic
         rlock = self._chosen(threading._PyRLock, threading.RLock)  # type: ignore[attr-defined]
         simple = self._chosen(queue._PySimpleQueue, queue.SimpleQueue)  # type: ignore[attr-defined]
-        self._instead: dict[Any, Callable[..., object]] = {
-            threading.Lock: lock,
-            threading.RLock: rlock,
-            queue.SimpleQueue: simple,
-            time.sleep: sleep,
+        self._instead: dict[int, Callable[..., object]] = {
+            id(threading.Lock): lock,
+            id(threading.RLock): rlock,
+            id(queue.SimpleQueue): simple,
+            id(time.sleep): sleep,
         }
         for scope, name, new in (
             (vars(threading), "Lock", lock),
@@ -221,15 +234,15 @@ class Replacement:
                 continue
             self._scopes.append(id(scope))
             for name, value in list(scope.items()):
-                new = self._instead.get(value) if _is_function(value) else None
+                new = self._instead.get(id(value))
                 if new is not None:
                     self._replace(scope, name, new)
-                elif isinstance(value, _MADE_ANEW):
+                elif _is_made_anew(type(value)):
                     self._undo.append((scope, name, value))
                     self._renew(scope, name, value)
-                elif isinstance(value, type) and value.__module__ == scope.get("__name__"):
+                elif isinstance(value, type) and value.__module__ == scope["__name__"]:
                     for attribute, inner in list(vars(value).items()):
-                        if isinstance(inner, _MADE_ANEW):
+                        if _is_made_anew(type(inner)):
                             self._methods.append((value, attribute, inner))
                             self._renew(value, attribute, inner)
 
@@ -323,8 +336,8 @@ def _is_set(event: threading.Event) -> bool:
         return event._flag  # type: ignore[attr-defined, no-any-return]
 
 
-def _is_function(value: object) -> bool:
-    return callable(value) and type(value).__hash__ is not None
+def _is_made_anew(cls: Any) -> bool:
+    return issubclass(cls, _MADE_ANEW)
 
 
 _REAL_SIMPLE_QUEUE = queue.SimpleQueue

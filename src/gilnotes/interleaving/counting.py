@@ -128,8 +128,8 @@ def linear_extensions(order: Order) -> int:
 def _by_any_name(order: Order) -> Order:
     """The same order whichever of the threads is called A: their number does not depend on it."""
     kept = [thread for thread, length in enumerate(order.lengths) if length]
-    if len(kept) > MOST_RENAMED:
-        return _renamed(order, kept)
+    if not 2 < len(kept) <= MOST_RENAMED:
+        return _renamed(order, kept) if len(kept) < len(order.lengths) else order
     return min(_renamed(order, names) for names in permutations(kept))
 
 

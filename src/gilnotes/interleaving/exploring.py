@@ -50,6 +50,8 @@ class Node:
 class Search:
     """A depth-first walk through the tree of schedules, of which each run is one path."""
 
+    minds_only_choices = True
+
     def __init__(self, *, reduction: bool = True, bound: int | None = None) -> None:
         self.nodes: list[Node] = []
         self.depth = 0

@@ -26,12 +26,10 @@ from gilnotes.interleaving.operands import CALLS, FRESH, UNKNOWN, Instruction, i
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, Callable, Dict, Optional, Tuple
+    from typing import Any, Callable, Dict, Iterator, Optional
 
     Values = Dict[int, Any]
     """What instructions of a frame have produced, by their offset."""
-    Steps = Tuple[Optional["Step"], ...]
-    """The steps of a code object: that of an offset is at `offset // 2`."""
     Look = Callable[[FrameType, Values], Optional[Access]]
 
 
@@ -44,19 +42,49 @@ class Step:
     look: Look | None = None
     kind: str = ""
     """"add", "call", or nothing in particular. Reads and writes are known only when they happen."""
+    plain: bool = True
+    """Whether there is nothing to be done before it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a code object, and what is known of their values when a frame begins."""
+
+    code: CodeType
+    steps: tuple[Step | None, ...]
+    """`steps[frame.f_lasti // 2]` is the one about to be executed."""
+    constants: Values
+    """The constants that instructions want to know, by the offset of what loads them."""
+    parameters: tuple[tuple[int, str], ...]
+    """Likewise the parameters that nothing in the code assigns to."""
+
+    def values(self, frame: FrameType) -> Values:
+        """Note what is known when a frame begins."""
+        values = self.constants.copy()
+        if self.parameters:
+            scope = frame.f_locals
+            for offset, name in self.parameters:
+                values[offset] = scope.get(name, MISSING)
+        return values
 
 
 @lru_cache(maxsize=1024)
-def plan(code: CodeType) -> Steps:
-    """Plan a code object: `plan(code)[frame.f_lasti // 2]` is the step about to be executed."""
+def plan(code: CodeType) -> Plan:
+    """Plan a code object."""
     listing = instructions(code)
     needed = _needed(listing)
+    constants = {
+        i.offset: i.argval for i in listing if i.opname == "LOAD_CONST" and i.offset in needed
+    }
+    parameters = tuple(_parameters(code, listing, needed))
+    needed -= {offset for offset, _ in parameters}
     steps: list[Step | None] = [None] * (len(code.co_code) // 2 + 1)
     prefix = None
     for instruction in listing:
         if instruction.opname in _NO_STEPS:
             continue
-        step = Step(instruction, code, _look(instruction, needed), _kind(instruction))
+        look, kind = _look(instruction, needed), _kind(instruction)
+        step = Step(instruction, code, look, kind, plain=look is None and kind != "call")
         steps[instruction.offset // 2] = step
         if prefix is not None:
             # The event of an instruction with a long argument comes at its first prefix.
@@ -65,7 +93,26 @@ def plan(code: CodeType) -> Steps:
             prefix = None
         elif prefix is None:
             prefix = instruction.offset
-    return tuple(steps)
+    return Plan(code, tuple(steps), constants, parameters)
+
+
+def _parameters(
+    code: CodeType, listing: tuple[Instruction, ...], needed: frozenset[int]
+) -> Iterator[tuple[int, str]]:
+    """Which instructions load a parameter that stays what it was, and is wanted."""
+    count = code.co_argcount + code.co_kwonlyargcount
+    assigned: set[str] = set()
+    for instruction in listing:
+        if instruction.opname.startswith(("STORE_FAST", "DELETE_FAST", "LOAD_FAST_AND_CLEAR")):
+            names = instruction.argval
+            assigned.update(names if isinstance(names, tuple) else (names,))
+    constant = set(code.co_varnames[:count]) - assigned
+    for instruction in listing:
+        if instruction.opname.startswith("LOAD_FAST"):
+            names = instruction.argval
+            for place, name in enumerate(names if isinstance(names, tuple) else (names,)):
+                if name in constant and instruction.offset + place in needed:
+                    yield instruction.offset + place, name
 
 
 _NO_STEPS = frozenset(
@@ -98,10 +145,11 @@ def _needed(listing: tuple[Instruction, ...]) -> frozenset[int]:
 
 def _look(instruction: Instruction, needed: frozenset[int]) -> Look | None:
     opname = instruction.opname
-    if opname.startswith(("LOAD_FAST", "STORE_FAST_LOAD", "LOAD_CONST")):
-        if not {instruction.offset, instruction.offset + 1} & needed:
-            return None
-        return _constant(instruction) if opname == "LOAD_CONST" else _local(instruction, needed)
+    if opname == "LOAD_CONST":
+        return None
+    if opname.startswith(("LOAD_FAST", "STORE_FAST_LOAD")):
+        wanted = {instruction.offset, instruction.offset + 1} & needed
+        return _local(instruction, needed) if wanted else None
     look = _LOOKS.get(opname)
     if look is not None:
         return look(instruction)
@@ -140,15 +188,6 @@ def _local(instruction: Instruction, needed: frozenset[int]) -> Look:
     def look(frame: FrameType, values: Values) -> None:
         for symbol, name in wanted:
             values[symbol] = frame.f_locals.get(name, MISSING)
-
-    return look
-
-
-def _constant(instruction: Instruction) -> Look:
-    offset, value = instruction.offset, instruction.argval
-
-    def look(_: FrameType, values: Values) -> None:
-        values[offset] = value
 
     return look
 

@@ -137,6 +137,8 @@ def replay(
 class Turns:
     """Lets the threads have the turns of a schedule, and notes every step."""
 
+    minds_only_choices = False
+
     def __init__(self, turns: Sequence[Turn]) -> None:
         self.turns = turns
         self.begin()

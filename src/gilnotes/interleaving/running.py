@@ -8,13 +8,14 @@ business of `exploring` and `replaying`.
 from __future__ import annotations
 
 import sys
-from _thread import allocate_lock, get_ident, start_new_thread
+from _thread import allocate_lock, get_ident
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from gilnotes.evalloop import kind_of_callee, may_switch_after
 from gilnotes.interleaving import accesses
 from gilnotes.interleaving.cooperative import Lock, Replacement, name_locks, waiting_in
+from gilnotes.interleaving.hands import dismiss, hire
 from gilnotes.interleaving.study import Study
 from gilnotes.interleaving.tracing import make_tracing
 
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Protocol
 
     from gilnotes.interleaving.accesses import Access, Location
-    from gilnotes.interleaving.planning import Step, Steps, Values
+    from gilnotes.interleaving.planning import Plan, Step, Values
     from gilnotes.interleaving.program import Program
 
     class Chooser(Protocol):
         """Decides who takes the next step."""
+
+        minds_only_choices: bool
+        """Whether it need not be asked any more when only one thread is left."""
 
         def choose(self, crew: Crew) -> Member | None:
             """Return the thread that goes on, or None to end the run here.
@@ -66,7 +70,7 @@ class Inside(NamedTuple):
     """A frame under study that a thread is in."""
 
     frame: FrameType
-    steps: Steps
+    plan: Plan
     values: Values
     """What its instructions have produced."""
 
@@ -123,8 +127,6 @@ class Member:
         self.index = index
         self.name = name
         self.body = body
-        self.turn = allocate_lock()
-        self.turn.acquire()
         self.before: Callable[[Step, Inside], None] = (
             self._stop_where_noticed
             if not crew.fine
@@ -133,9 +135,9 @@ class Member:
             else self._stop
         )
         """What happens before each instruction under study."""
-        self.gone = allocate_lock()
-        self.gone.acquire()
-        self.ident = 0
+        self.hand = hire(self._run)
+        self.turn = self.hand.turn
+        self.ident = self.hand.ident
         self.begin()
 
     def begin(self) -> None:
@@ -167,41 +169,29 @@ class Member:
 
     # -- the thread itself
 
-    def start(self) -> None:
-        """Start the thread; it waits for its first turn.
-
-        `threading.Thread` would take three times as long, and make locks of its own.
-        """
-        self.ident = start_new_thread(self._work, ())
-
-    def _work(self) -> None:
+    def _run(self) -> None:
+        """Do the thread's part of one run."""
         crew = self.crew
-        while True:
-            self.turn.acquire()
-            if crew.closing:
-                crew.tracing.end_thread()
-                self.gone.release()
-                return
-            crew.tracing.begin_run(self)
-            try:
-                for _ in range(crew.program.times):
-                    self.body(crew.shared)
-                self.finished = True
-            except Abandoned:
-                pass
-            except BaseException as error:  # it is an outcome, whatever it is
-                self.error = error
-                self.finished = True
-            self.frames.clear()
-            if not crew.abandoned:
-                self.complete()
-            crew.ended(self)
+        crew.tracing.begin_run(self)
+        try:
+            for _ in range(crew.program.times):
+                self.body(crew.shared)
+            self.finished = True
+        except Abandoned:
+            pass
+        except BaseException as error:  # it is an outcome, whatever it is
+            self.error = error
+            self.finished = True
+        self.frames.clear()
+        if not crew.abandoned:
+            self.complete()
+        crew.ended(self)
 
     # -- called before each instruction under study, in this thread
 
-    def entered(self, frame: FrameType, steps: Steps) -> Inside:
+    def entered(self, frame: FrameType, plan: Plan) -> Inside:
         """Come into a frame under study."""
-        inside = Inside(frame, steps, {})
+        inside = Inside(frame, plan, plan.values(frame))
         self.frames.append(inside)
         self.rests.add(len(self.taken))
         return inside
@@ -234,10 +224,14 @@ class Member:
                     return
             if step.kind == "call":
                 self.called[len(taken)] = inside.values.get(step.instruction.operands[0])
-        taken.append(step)
+        self.take(step)
+
+    def take(self, step: Step) -> None:
+        """Take a step."""
+        self.taken.append(step)
         self._open = True
-        if len(taken) > crew.limit:
-            crew.exhaust(self)
+        if len(self.taken) > self.crew.limit:
+            self.crew.exhaust(self)
 
     def _stop_and_look(self, step: Step, inside: Inside) -> None:
         """Stop before every instruction, and note what it does."""
@@ -253,10 +247,7 @@ class Member:
     def _stop(self, step: Step, _: Inside) -> None:
         """Stop before every instruction, whatever it does."""
         self.crew.pause(self)
-        self.taken.append(step)
-        self._open = True
-        if len(self.taken) > self.crew.limit:
-            self.crew.exhaust(self)
+        self.take(step)
 
     # -- called by cooperative locks, in this thread
 
@@ -356,7 +347,6 @@ class Crew:
         self.limit = limit
         self.visible: set[object] = set()
         """The keys of accesses that wait for their turn."""
-        self.closing = False
         self.abandoned = False
         self.shared: Any = None
         self.events: list[Event] = []
@@ -373,21 +363,24 @@ class Crew:
         self._done.acquire()
         self._lock_number = 0
         self._here = get_ident()
-        self.members = [
-            Member(self, index, name, body)
-            for index, (name, body) in enumerate(program.threads.items())
-        ]
+        self.members: list[Member] = []
         self.members_by_ident: dict[int, Member] = {}
         """The members, by the identifier of their thread."""
 
     def __enter__(self) -> Crew:
         if not _exploring.acquire(blocking=False):
             raise RuntimeError("a program is being studied already: one at a time in a process")
+        try:
+            self.tracing = make_tracing(self)
+        except RuntimeError:
+            _exploring.release()
+            raise
         accesses.forget()
-        self.tracing = make_tracing(self)
-        for member in self.members:
-            member.start()
-        self.members_by_ident = {member.ident: member for member in self.members}
+        self.members = [
+            Member(self, index, name, body)
+            for index, (name, body) in enumerate(self.program.threads.items())
+        ]
+        self.members_by_ident.update((member.ident, member) for member in self.members)
         self.replacement = Replacement(self)
         try:
             self.study.begin(self.program, self.replacement)
@@ -398,11 +391,9 @@ class Crew:
 
     def __exit__(self, *_: object) -> None:
         self.replacement.undo()
-        self.closing = True
-        for member in self.members:
-            if not self.lost:
-                member.turn.release()
-                member.gone.acquire()
+        if not self.lost:
+            for member in self.members:
+                dismiss(member.hand)
         self.tracing.end()
         _exploring.release()
 
@@ -420,6 +411,7 @@ class Crew:
         self.abandoned = False
         self._lock_number = 0
         self._unstarted = list(reversed(self.members))
+        self._left = len(self.members)
         accesses._ALIASES.clear()
         self.replacement.renew()
         self.shared = self.program.setup()
@@ -475,6 +467,8 @@ class Crew:
         """Wait before a step until it is this thread's turn; True if another ran meanwhile."""
         if self.abandoned:
             self._abandon(member)
+        if self._left == 1 and self.chooser.minds_only_choices and member.enabled:
+            return False
         # Not `_next()`: brute force comes here for every instruction.
         unstarted = self._unstarted
         chosen = self.current = unstarted.pop() if unstarted else self.chooser.choose(self)
@@ -516,7 +510,8 @@ class Crew:
     def ended(self, member: Member) -> None:
         """A thread has come to its end: another goes on, or the run is over."""
         member.alive = False
-        if not self.abandoned and any(other.alive for other in self.members):
+        self._left -= 1
+        if not self.abandoned and self._left:
             chosen = self._next()
             if chosen is not None:
                 chosen.turn.release()

@@ -60,7 +60,7 @@ def parse(schedule: str, threads: Sequence[str]) -> tuple[Turn, ...]:
 
 def ran(crew: Crew) -> str:
     """Spell the schedule of the last run, by numbers of steps."""
-    return " ".join(map(str, _counted(crew, ((e.thread, e.steps) for e in crew.events))))
+    return " ".join(map(str, _counted(crew, [(e.thread, e.steps) for e in crew.events])))
 
 
 def _counted(crew: Crew, stops: Iterable[tuple[int, int]], *, rest: bool = True) -> Iterator[Turn]:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from gilnotes.interleaving.accesses import is_library
 from gilnotes.interleaving.operands import Instruction
-from gilnotes.interleaving.planning import Step, plan
+from gilnotes.interleaving.planning import Plan, Step, plan
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any, Iterable
 
     from gilnotes.interleaving.cooperative import Replacement
-    from gilnotes.interleaving.planning import Steps
     from gilnotes.interleaving.program import Program
 
 _OURS = os.path.dirname(__file__) + os.sep
@@ -32,7 +31,8 @@ class Study:
 
     def __init__(self, files: Iterable[str] | None = None) -> None:
         self.files: set[str] | None = None if files is None else set(files)
-        self.steps: dict[CodeType, Steps] = {}
+        self.plans: dict[CodeType, Plan | None] = {}
+        """None for code that is never under study."""
         self.grown = False
         """Whether a file was found during a run: earlier runs did not count its steps."""
         nothing = Instruction(-1, "(lock)", None, "", None, (), "")
@@ -53,22 +53,22 @@ class Study:
         else:
             replacement.also_in(_scopes_in(self.files))
 
-    def consider(self, frame: FrameType) -> Steps:
+    def consider(self, frame: FrameType) -> Plan | None:
         """Decide, at the first call of a code object, whether it is under study."""
         files = self.files or set()  # none while the threads are being started
         code = frame.f_code
         name = code.co_filename
         if name in files:
-            self.steps[code] = plan(code)
+            self.plans[code] = plan(code)
         elif name.startswith(_OURS) or is_library(name):
-            self.steps[code] = ()
-        elif frame.f_back is not None and self.steps.get(frame.f_back.f_code):
+            self.plans[code] = None
+        elif frame.f_back is not None and self.plans.get(frame.f_back.f_code):
             files.add(name)
             self.grown = True
-            self.steps[code] = plan(code)
+            self.plans[code] = plan(code)
         else:
-            return ()  # glue, this time
-        return self.steps[code]
+            return None  # glue, this time
+        return self.plans[code]
 
 
 def _no_code() -> None:

@@ -53,33 +53,36 @@ class TraceFunctions:
         self.crew = crew
 
     def begin_run(self, member: Member) -> None:
-        """Trace the calling thread: an exception out of a trace function has ended all tracing."""
-        if sys.gettrace() is None:
+        """Trace the calling thread; again, where an exception has ended all its tracing."""
+        if member.hand.traced is not member or sys.gettrace() is None:
+            member.hand.traced = member
             sys.settrace(lambda frame, event, _: self._on_call(member, frame, event))
 
     def _on_call(self, member: Member, frame: FrameType, event: str) -> Any:
         if event != "call":
             return None
         study = self.crew.study
-        steps = study.steps.get(frame.f_code)
-        if steps is None:
-            steps = study.consider(frame)
-        if not steps:
+        plan = study.plans.get(frame.f_code) or study.consider(frame)
+        if plan is None:
             return None
-        local = self._local(member, member.entered(frame, steps))
+        local = self._local(member, member.entered(frame, plan))
         frame.f_trace = local
         frame.f_trace_opcodes = True
         return local
 
     def _local(self, member: Member, inside: Inside) -> Any:
-        before, steps = member.before, inside.steps
+        before, steps, notices = member.before, inside.plan.steps, not self.crew.fine
         code = inside.frame.f_code
         has_cells = sys.version_info < (3, 11) and bool(code.co_freevars or code.co_cellvars)
 
         def local(frame: FrameType, event: str, arg: object) -> Any:
             if event == "opcode":
                 step = steps[frame.f_lasti >> 1]
-                if step is not None:
+                if step is None:
+                    return local
+                if notices and step.plain:
+                    member.take(step)
+                else:
                     before(step, inside)
                     if has_cells:
                         frame.f_locals  # noqa: B018
@@ -94,10 +97,6 @@ class TraceFunctions:
         for inside in member.frames:
             inside.frame.f_trace_opcodes = False
 
-    def end_thread(self) -> None:
-        """Trace the calling thread no more."""
-        sys.settrace(None)
-
     def end(self) -> None:
         """Nothing else was set."""
 
@@ -109,10 +108,11 @@ class Monitoring:
         self.crew = crew
         self.tool = tool
         self.monitored: list[CodeType] = []
+        self._notices = not crew.fine
         events = monitoring.events
         monitoring.use_tool_id(tool, "gilnotes")
         monitoring.restart_events()
-        for event, callback in (
+        self._callbacks = (
             (events.PY_START, self._on_start),
             (events.PY_RESUME, self._on_start),
             (events.PY_THROW, self._on_throw),
@@ -120,7 +120,8 @@ class Monitoring:
             (events.PY_YIELD, self._on_return),
             (events.PY_UNWIND, self._on_unwind),
             (events.INSTRUCTION, self._on_instruction),
-        ):
+        )
+        for event, callback in self._callbacks:
             monitoring.register_callback(tool, event, callback)
         monitoring.set_events(tool, events.PY_START | events.PY_THROW | events.PY_UNWIND)
 
@@ -133,17 +134,17 @@ class Monitoring:
             return None
         frame = sys._getframe(1)
         study = self.crew.study
-        steps = study.steps.get(code)
-        if steps is None:
-            steps = study.consider(frame)
-            if steps:
+        plan = study.plans.get(code)
+        if plan is None:
+            plan = study.consider(frame)
+            if plan:
                 events = monitoring.events
                 local = events.INSTRUCTION | events.PY_RETURN | events.PY_YIELD | events.PY_RESUME
                 monitoring.set_local_events(self.tool, code, local)
                 self.monitored.append(code)
-        if steps:
-            member.entered(frame, steps)
-        elif code in study.steps:
+        if plan:
+            member.entered(frame, plan)
+        elif code in study.plans:
             return monitoring.DISABLE  # never under study
         return None
 
@@ -162,19 +163,22 @@ class Monitoring:
         member = self.crew.members_by_ident.get(get_ident())
         if member is not None and member.frames:
             inside = member.frames[-1]
-            step = inside.steps[offset >> 1]
-            if step is not None and inside.frame.f_code is code:
+            step = inside.plan.steps[offset >> 1]
+            if step is None or inside.plan.code is not code:
+                return
+            if step.plain and self._notices:
+                member.take(step)
+            else:
                 member.before(step, inside)
 
     def unwind(self, member: Member) -> None:
         """Nothing to do: the frames go, one after another."""
-
-    def end_thread(self) -> None:
-        """Nothing to do: no thread has anything of its own."""
 
     def end(self) -> None:
         """Leave everything as it was."""
         for code in self.monitored:
             monitoring.set_local_events(self.tool, code, 0)
         monitoring.set_events(self.tool, 0)
+        for event, _ in self._callbacks:
+            monitoring.register_callback(self.tool, event, None)
         monitoring.free_tool_id(self.tool)
