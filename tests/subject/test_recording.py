@@ -5,9 +5,11 @@ import json
 import random
 import unittest
 from itertools import count
+from unittest import mock
 
 from gilnotes import Counter
 from gilnotes.interleaving import Program, explore, replay, same
+from gilnotes.interleaving import recording as module
 from gilnotes.interleaving.recording import Recording, play, record
 from gilnotes.programs import PROGRAMS, counting
 
@@ -30,6 +32,14 @@ class Restless:
 
     def read(self) -> int:
         return self.number
+
+
+class Impatient:
+    def __init__(self) -> None:
+        self.number = 0
+
+    def read(self) -> float:
+        return 1 / self.number
 
 
 class Loop:
@@ -183,6 +193,20 @@ class Size(unittest.TestCase):
 
 
 class Mistakes(unittest.TestCase):
+    def test_an_end_that_cannot_be_named_is_an_error(self) -> None:
+        with self.assertRaises(ZeroDivisionError):
+            record(counting(), says=lambda *_: str(1 // 0))
+
+    def test_a_fault_of_the_recorder_is_no_outcome_of_the_program(self) -> None:
+        for name in ("_wait", "_step"):
+            fault = mock.patch.object(module, name, side_effect=KeyError(f"no {name}"))
+            with self.subTest(name), fault, self.assertRaisesRegex(KeyError, f"no {name}"):
+                record(PROGRAMS["lock"]())
+
+    def test_what_a_thread_raises_is_an_end(self) -> None:
+        found = record(Program(Impatient, same(Impatient.read, 2)))
+        self.assertEqual({end.verdict for end in found.ends}, {"exception"})
+
     def test_a_step_that_nobody_can_take_is_named(self) -> None:
         for letters, message in (
             ("AB", "step 2: B waits for lock, held by A"),

@@ -377,7 +377,13 @@ _LEFT = "left"
 
 
 class _Recorder:
-    """Lets threads take steps in a given order, and notes them. A `Chooser`."""
+    """Lets threads take steps in a given order, and notes them. A `Chooser`.
+
+    It is asked in the threads under study, where an exception would pass for the program's own. So
+    its own faults are kept, and raised when the run is over.
+    """
+
+    minds_only_choices = False
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -401,11 +407,26 @@ class _Recorder:
         self.steps: list[Step] = []
         self.shared: list[Shared] = []
         self.stopped: Wait | bool = False
+        self.fault: Exception | None = None
         self.executions += 1
-        return crew.run()
+        verdict = crew.run()
+        if self.fault is not None:
+            raise self.fault
+        if len(self.steps) < len(letters) and not self.stopped:
+            self.stopped = True  # all threads had ended: nobody was asked who goes on
+        return verdict
 
     def choose(self, crew: Crew) -> Member | None:
         """Return whose letter it is."""
+        try:
+            if self.fault is None:
+                return self._choose(crew)
+        except Exception as fault:
+            self.fault = fault
+        crew.stopped = _LEFT
+        return None
+
+    def _choose(self, crew: Crew) -> Member | None:
         if not self.shared:
             self.shared.append(tuple(_values(crew.shared)))
         if len(self.steps) < len(self.letters):
@@ -430,6 +451,12 @@ class _Recorder:
 
     def took(self, member: Member, doing: Doing) -> None:
         """Note a step, if it is one of those that are played with."""
+        try:
+            self._took(member, doing)
+        except Exception as fault:
+            self.fault = self.fault or fault
+
+    def _took(self, member: Member, doing: Doing) -> None:
         if member.name not in self.code:
             self.code[member.name] = _code_of(member.name, doing.step.code)
         step = _step(member, doing)
@@ -483,7 +510,7 @@ def _wait(member: Member) -> Wait:
     opcode, line = "", int(waiting.where.rpartition(":")[2])
     if member.frames:
         inside = member.frames[-1]
-        step = inside.steps[inside.frame.f_lasti >> 1]
+        step = inside.plan.steps[inside.frame.f_lasti >> 1]
         opcode = step.instruction.opname if step else ""
     return Wait(member.name, line, opcode, waiting.lock, waiting.holder)
 

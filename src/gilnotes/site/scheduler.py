@@ -88,13 +88,15 @@ def widget(name: str) -> str:
     >>> "1 update lost" in widget("race")
     True
 
-    Raises KeyError for a name that is not in `PUZZLES`, RuntimeError if the schedule of the table,
-    run once more, does not do what was recorded.
+    Raises KeyError for a name that is not in `PUZZLES`, RuntimeError if the recording and the
+    laboratory disagree, or if the schedule of the table, run once more, does something else.
     """
     puzzle = PUZZLES[name]
     recording = record(puzzle.program, says=puzzle.says)
     report = explore(puzzle.program)
-    schedule = recording.fewest(*WRONG) or recording.restless("holds") or ""
+    losing = recording.fewest(*WRONG)
+    _compare(puzzle, recording, report, losing)
+    schedule = losing or recording.restless("holds") or ""
     data = {
         "name": puzzle.name,
         "title": puzzle.title,
@@ -111,6 +113,18 @@ def widget(name: str) -> str:
         f"{_table(puzzle, recording, schedule)}"
         f'<script type="application/json">{for_script(data)}</script></div>'
     )
+
+
+def _compare(puzzle: Puzzle, recording: Recording, report: Report, losing: str | None) -> None:
+    """Hold the recording against the search, which has found the same in another way."""
+    fewest = None if losing is None else recording.preemptions(losing)
+    found = report.minimal.preemptions if report.minimal else None
+    verdicts = {end.verdict for end in recording.ends}
+    if fewest != found or verdicts != {each.verdict for each in report.classes}:
+        raise RuntimeError(
+            f"{puzzle.name}: recorded {sorted(verdicts)}, fewest preemptions {fewest}; "
+            f"explored: {report}"
+        )
 
 
 def challenge(puzzle: Puzzle, report: Report) -> str:
