@@ -249,7 +249,9 @@
       this.go(letters, letters && "From the link");
       addEventListener("hashchange", () => {
         const letters = address.read(name);
-        if (letters && letters !== this.game.letters) this.go(letters, "From the link");
+        if (!letters || letters === this.game.letters) return;
+        this.go(letters, "From the link");
+        this.board.scrollIntoView();
       });
     }
 

@@ -212,8 +212,9 @@ def test_a_link_that_nobody_can_follow_goes_as_far_as_it_can(page: Page, address
 
 def test_a_link_that_is_pasted_over_the_page_is_followed(page: Page, address: str) -> None:
     page.goto(f"{address}/lab.html")
-    page.evaluate(f"location.hash = 'race={LOSING}'")
-    expect(status(game(page, "race"))).to_contain_text("1 update lost.")
+    page.evaluate("location.hash = 'deadlock=AB'")
+    expect(status(game(page, "deadlock"))).to_contain_text("Deadlock")
+    expect(game(page, "deadlock")).to_be_in_viewport()
 
 
 def test_keys_are_the_readers_own_outside_the_game(page: Page, address: str) -> None:
