@@ -136,7 +136,7 @@ def test_refactorings_make_a_matrix_and_a_table_of_places() -> None:
     assert lines[1].split() == ["increment", "written", "as", CHOSEN[0].tag, CHOSEN[-1].tag]
     names = [refactoring.name for refactoring in REFACTORINGS]
     assert [name for name, line in zip(names, lines[2:], strict=True) if name in line] == names
-    assert all(" of 1" in line for line in lines[2:])
+    assert all("/1" in line for line in lines[2:])
     assert places.startswith("Between the read and the write:\n")
 
 

@@ -107,7 +107,7 @@ def refactorings(results: Iterable[tuple[Interpreter, Sequence[Finding]]]) -> Ta
         tuple(
             (
                 row[0].name,
-                *(f"{found.runs.lost_in} of {len(found.runs.found)}" for found in row),
+                *(f"{found.runs.lost_in}/{len(found.runs.found)}" for found in row),
             )
             for row in zip(*(findings for _, findings in results))
         ),

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _NUMBER = r"[-+±]?\d+(\.\d+)?( ?(%|×|s|ms|µs|ns))?"
-_NUMERIC = re.compile(rf"({_NUMBER}( [(]?((of|to|–|±) )?{_NUMBER}[)]?)*|[—–-])?")
+_NUMERIC = re.compile(rf"({_NUMBER}( [(]?((of|to|–|±) )?{_NUMBER}[)]?|/\d+)*|[—–-])?")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ def markdown(table: Table) -> str:
     | 3.9 | 444858 |
     """
     rule = ("---:" if table.numeric(column) else "---" for column in range(len(table.header)))
-    escaped = ([cell.replace("|", "\\|") for cell in line] for line in (table.header, *table.rows))
+    escaped = (
+        [cell.replace("|", "\\|").replace("__", "\\_\\_") for cell in line]
+        for line in (table.header, *table.rows)
+    )
     header, *rows = ["| " + " | ".join(line) + " |" for line in escaped]
     return "\n".join([header, "| " + " | ".join(rule) + " |", *rows])

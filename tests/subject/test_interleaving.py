@@ -51,7 +51,7 @@ class ReplayTest(unittest.TestCase):
 
     def test_the_trace_prints_as_a_table_with_a_column_for_each_thread(self) -> None:
         lines = str(replay(counting(), NOTES).trace).splitlines()
-        assert lines[0].split() == ["step", "A", "shared", "B", "line", "source"], lines
+        assert lines[0].split() == ["step", "A", "shared", "B", "line"], lines
         assert "LOAD_ATTR count → 0" in lines[1], lines
         assert lines[2].index("LOAD_ATTR") > lines[1].index("LOAD_ATTR"), lines
 

@@ -106,7 +106,7 @@ def _replay(options: Namespace) -> int:
     if options.json:
         print_json([(interpreters.current(), _facts(execution))])
     else:
-        print(tables.text(execution.trace.table(every_step=options.all_steps)))
+        print(execution.trace.text(every_step=options.all_steps))
         print(execution.verdict)
         if execution.detail:
             print(execution.detail)

@@ -44,6 +44,11 @@ class TraceStep:
     state: str = ""
     """What the step made of shared state: "count = 1", "lock 1: A"."""
 
+    @property
+    def place(self) -> str:
+        """File and line, in short: "counters.py:15"."""
+        return f"{self.file.rpartition('/')[2]}:{self.line}"
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -63,16 +68,21 @@ class Trace:
                 *(_cell(step, name) for name in left),
                 step.state,
                 *(_cell(step, name) for name in right),
-                f"{step.file.rpartition('/')[2]}:{step.line}",
-                step.source,
+                step.place,
             )
             for step in self.steps
             if every_step or step.kinds
         ]
-        return Table(("step", *left, "shared", *right, "line", "source"), tuple(rows))
+        return Table(("step", *left, "shared", *right, "line"), tuple(rows))
+
+    def text(self, *, every_step: bool = False) -> str:
+        """Write the table, and under it the lines of source that it names."""
+        steps = [step for step in self.steps if every_step or step.kinds]
+        sources = dict.fromkeys(f"{step.place}  {step.source}" for step in steps)
+        return "\n".join([text(self.table(every_step=every_step)), *sorted(sources)])
 
     def __str__(self) -> str:
-        return text(self.table())
+        return self.text()
 
 
 def _cell(step: TraceStep, thread: str) -> str:

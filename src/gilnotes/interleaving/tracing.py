@@ -161,7 +161,8 @@ class Monitoring:
 
     def _on_instruction(self, code: CodeType, offset: int) -> None:
         member = self.crew.members_by_ident.get(get_ident())
-        if member is not None and member.frames:
+        # A run that is over takes no more steps, however much code unwinds.
+        if member is not None and member.frames and not self.crew.abandoned:
             inside = member.frames[-1]
             step = inside.plan.steps[offset >> 1]
             if step is None or inside.plan.code is not code:
