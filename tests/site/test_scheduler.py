@@ -87,7 +87,7 @@ def test_money_is_lost_in_two_ways() -> None:
 
 def test_the_challenge_says_what_the_laboratory_has_found() -> None:
     assert re.search(r"Of all [\d,]+ schedules .*, none does\.", widget("lock"))
-    assert re.search(r"Of all [\d,]+ schedules .*, 924 do, and 1 preemption", widget("deadlock"))
+    assert re.search(r"Of all [\d,]+ schedules .*, [\d,]+ do, and 1 preemption", widget("deadlock"))
 
 
 def test_no_value_of_a_program_ends_the_script() -> None:
