@@ -198,7 +198,12 @@ def test_pruning_keeps_what_was_used_last_within_its_bound(cache: Cache) -> None
 
 @pytest.mark.parametrize(
     ("file", "changes"),
-    [("counters.py", True), ("site/worker.py", True), ("site/render.py", False)],
+    [
+        ("counters.py", True),
+        ("site/worker.py", True),
+        ("site/scheduler.py", True),
+        ("site/render.py", False),
+    ],
 )
 def test_the_source_of_what_a_block_can_import_decides(
     file: str, changes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

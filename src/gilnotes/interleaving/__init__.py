@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from gilnotes.interleaving.exploring import Class, InvariantBroken, Minimal, Report, explore
 from gilnotes.interleaving.program import VERDICTS, Program, same
+from gilnotes.interleaving.recording import Recording, play, record
 from gilnotes.interleaving.replaying import Execution, Trace, TraceStep, replay
 
 __all__ = [
@@ -32,10 +33,13 @@ __all__ = [
     "InvariantBroken",
     "Minimal",
     "Program",
+    "Recording",
     "Report",
     "Trace",
     "TraceStep",
     "explore",
+    "play",
+    "record",
     "replay",
     "same",
 ]

@@ -195,7 +195,7 @@ class Turns:
 
     def took(self, member: Member, doing: Doing) -> None:
         """Note a step, and whether the turn is over with it."""
-        step = _described(member, doing, len(self.steps) + 1)
+        step = described(member, doing, len(self.steps) + 1)
         self.steps.append(step)
         if self.number < len(self.turns):
             turn = self.turns[self.number]
@@ -206,7 +206,8 @@ class Turns:
                 self._next_turn()
 
 
-def _described(member: Member, doing: Doing, number: int) -> TraceStep:
+def described(member: Member, doing: Doing, number: int) -> TraceStep:
+    """Say what a thread has just done."""
     instruction = doing.step.instruction
     code = doing.step.code
     kinds = [doing.step.kind] if doing.step.kind else []
@@ -225,17 +226,17 @@ def _described(member: Member, doing: Doing, number: int) -> TraceStep:
         name = f"[{access.name!r}]" if "[]" in str(access.key) else str(access.name)
         value = _now(access)
         if access.writes:
-            what = f"{name} ← {_short(value)}" if value is not MISSING else f"{name} changed"
-            state = f"{name} = {_short(value)}" if value is not MISSING else ""
+            what = f"{name} ← {in_short(value)}" if value is not MISSING else f"{name} changed"
+            state = f"{name} = {in_short(value)}" if value is not MISSING else ""
         else:
             seen = doing.values.get(instruction.offset, MISSING)
-            what = f"{name} → {_short(seen)}" if seen is not MISSING else name
+            what = f"{name} → {in_short(seen)}" if seen is not MISSING else name
     elif doing.step.kind == "add":
         operands = [doing.values.get(symbol, MISSING) for symbol in instruction.operands]
         what = instruction.argrepr
         if len(operands) == 2 and MISSING not in operands:
             sign = instruction.argrepr.rstrip("=") or _SIGNS.get(instruction.opname, "?")
-            what = f"{_short(operands[0])} {sign} {_short(operands[1])}"
+            what = f"{in_short(operands[0])} {sign} {in_short(operands[1])}"
     elif doing.step.kind == "call":
         called = doing.values.get(instruction.operands[0], MISSING)
         what = str(getattr(called, "__name__", ""))
@@ -284,7 +285,7 @@ def _now(access: Any) -> object:
         return MISSING
 
 
-def _short(value: object) -> str:
+def in_short(value: object) -> str:
     """Show a value in a few characters; of a class of the program only its name."""
     if type(value).__repr__ is object.__repr__:
         return f"a {type(value).__name__}"

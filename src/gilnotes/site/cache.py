@@ -138,12 +138,16 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
+_INSIDE = ("scheduler.py", "worker.py")
+"""The modules of this folder that run inside a worker: a page's block imports the first."""
+
+
 def source() -> str:
-    """A hash of all that a block can import of gilnotes, and of the worker that runs it."""
+    """A hash of all that a block imports of gilnotes, and of the worker that runs it."""
     package = Path(gilnotes.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
-        if "site" not in path.relative_to(package).parts or path.name == "worker.py":
+        if "site" not in path.relative_to(package).parts or path.name in _INSIDE:
             digest.update(f"{path.relative_to(package)}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
