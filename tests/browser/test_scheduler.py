@@ -293,7 +293,9 @@ def test_boards_and_links_move_nothing_that_was_seen(page: Page, address: str) -
     )
     page.goto(f"{address}/lab.html#deadlock=AB", wait_until="networkidle")
     expect(game(page, "deadlock")).to_be_in_viewport()
-    assert page.evaluate("window.shifts.length") == 0
+    # The theme's header may move by a few pixels of its own; the chapter may not.
+    moved = "window.shifts.flatMap((shift) => shift.sources.map((source) => source.node))"
+    assert page.evaluate(f"{moved}.filter((node) => !node?.closest?.('.md-header')).length") == 0
 
 
 @pytest.mark.parametrize(("name", "chapter"), [("race", "race.html"), ("lock", "mutexes.html")])
