@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from gilnotes import interpreters
 from gilnotes.site.blocks import Page, find_blocks
 from gilnotes.site.scripts import script
 
@@ -66,8 +67,13 @@ def found(text: str = PAGE) -> Page:
 
 
 def run(path: Path, *flags: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run a script with an environment in which gilnotes is all there is."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(ROOT)}
+    """Run a script where gilnotes is all there is, on a machine with one interpreter."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "src"),
+        "HOME": str(ROOT),
+        "GILNOTES_INTERPRETERS": interpreters.to_json([interpreters.current()]),
+    }
     return subprocess.run(
         # -S: nothing that is installed beside the interpreter can be imported.
         [sys.executable, "-S", *flags, str(path)],
