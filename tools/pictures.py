@@ -12,14 +12,18 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def main() -> None:
-    """Write `pictures/race.png`: the run of the notes, as a reader sees it."""
+    """Write `pictures/`: the run of the notes and the scheduler, as a reader sees them."""
     browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=1)
-        page.goto((ROOT / "site" / "race.html").as_uri() + "#the-run-of-the-notes")
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=ROOT / "pictures" / "race.png")
+        for name, place in (
+            ("race", "race.html#the-run-of-the-notes"),
+            ("scheduler", "lab.html#lose-an-update"),
+        ):
+            page.goto((ROOT / "site").as_uri() + f"/{place}")
+            page.wait_for_load_state("networkidle")
+            page.screenshot(path=ROOT / "pictures" / f"{name}.png")
         browser.close()
 
 
