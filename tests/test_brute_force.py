@@ -160,7 +160,7 @@ def test_random_programs_end_as_often_in_each_state(python: Interpreter, tmp_pat
     # Hypothesis writes them, others for each version; all are then run in one process.
     @seed(EVERY.index(python))
     @settings(
-        max_examples=400,
+        max_examples=1500,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],
@@ -173,7 +173,7 @@ def test_random_programs_end_as_often_in_each_state(python: Interpreter, tmp_pat
     programs = list({repr(program): program for program in programs}.values())
     module = tmp_path / "programs.py"
     module.write_text(written(programs), "utf-8")
-    most, enough = (1000, 10) if python.free_threaded else (3500, 30)
+    most, enough = (1000, 10) if python.free_threaded else (3500, 20)
     command = [str(SAMPLES / "compare.py"), str(module), str(most), str(enough)]
     found = json.loads(interpreters.run(python, command, timeout=300).stdout)
     assert len(found) == enough
