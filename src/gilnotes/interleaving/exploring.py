@@ -52,11 +52,10 @@ class Search:
 
     minds_only_choices = True
 
-    def __init__(self, *, reduction: bool = True, bound: int | None = None) -> None:
+    def __init__(self, *, reduction: bool = True) -> None:
         self.nodes: list[Node] = []
         self.depth = 0
         self.reduction = reduction
-        self.bound = bound
         self._pending: list[tuple[Location, ...]] = []
         """What the threads' next steps touched at the last node, in the run that is under way."""
         self._retracted = False
@@ -324,11 +323,11 @@ def explore(
     if granularity == "switchpoint":
         check_gil()
     study = Study(files)
-    search = Search(reduction=reduction, bound=preemption_bound)
+    search = Search(reduction=reduction)
     with Crew(program, study, search, fine=not reduction, looks=reduction, limit=max_steps) as crew:
         crew.visible = _seen_to_be_shared(program.setup, *program.threads.values())
         while True:
-            search = crew.chooser = Search(reduction=reduction, bound=preemption_bound)
+            search = crew.chooser = Search(reduction=reduction)
             found = Classes(granularity, preemption_bound, crew) if reduction else Verdicts(crew)
             executions, complete = _walk(crew, search, found, max_executions)
             if executions:
