@@ -9,6 +9,7 @@ gets these locks as its building stones.
 
 from __future__ import annotations
 
+import functools
 import os
 import queue
 import sys
@@ -336,6 +337,7 @@ def _is_set(event: threading.Event) -> bool:
         return event._flag  # type: ignore[attr-defined, no-any-return]
 
 
+@functools.lru_cache(maxsize=1024)
 def _is_made_anew(cls: Any) -> bool:
     return issubclass(cls, _MADE_ANEW)
 

@@ -2,14 +2,14 @@
 
 The search (which branch next) is a depth-first walk with sleep sets (Godefroid, *Partial-Order
 Methods for the Verification of Concurrent Systems*, 1996): a thread whose next step has been tried
-first at some point need not be tried again after steps that its own does not depend on. So each
-class is run once. `running` runs; `counting` says how many schedules a run stands for.
+first at some point need not be tried again after steps that its own does not depend on. Of threads
+that call the same function only the schedules in which they begin in turn are run (`twins`). So
+each class is run once. `running` runs; `counting` says how many schedules a run stands for.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gilnotes.evalloop import check_gil
@@ -19,6 +19,7 @@ from gilnotes.interleaving.program import VERDICTS
 from gilnotes.interleaving.running import Crew
 from gilnotes.interleaving.schedules import ran, spell
 from gilnotes.interleaving.study import Study
+from gilnotes.interleaving.twins import NONE, Twins, in_turn, namings, twins_of
 from gilnotes.threads import check_whole_number
 
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ GRANULARITIES = ("shared", "opcode", "switchpoint")
 class Node:
     """A point of a run at which a thread was chosen."""
 
-    __slots__ = ("chosen", "done", "enabled", "sleep")
+    __slots__ = ("begun", "chosen", "done", "enabled", "sleep")
 
-    def __init__(self, enabled: int, sleep: int, chosen: int) -> None:
+    def __init__(self, enabled: int, begun: int, sleep: int, chosen: int) -> None:
         self.enabled = enabled
-        """The threads that could go on; like all of these, a set of bits."""
+        """The threads that could go on, but for twins; like all of these, a set of bits."""
+        self.begun = begun
+        """The threads that have been chosen before."""
         self.sleep = sleep
         """The threads that need not be tried."""
         self.done = 0
@@ -52,10 +55,13 @@ class Search:
 
     minds_only_choices = True
 
-    def __init__(self, *, reduction: bool = True) -> None:
+    def __init__(self, twins: Twins, *, reduction: bool = True) -> None:
         self.nodes: list[Node] = []
         self.depth = 0
+        self.twins = twins
         self.reduction = reduction
+        self.told_apart = False
+        """Whether twins did not do the same, so that all schedules have to be run."""
         self._pending: list[tuple[Location, ...]] = []
         """What the threads' next steps touched at the last node, in the run that is under way."""
         self._retracted = False
@@ -81,6 +87,9 @@ class Search:
         if not enabled:
             crew.deadlocked()
             return None
+        begun = self.nodes[-1].begun | 1 << self.nodes[-1].chosen if self.nodes else 0
+        if self.twins.elders:
+            enabled = self._without_younger_twins(members, enabled, begun)
         sleep = self._asleep() if self.reduction and self.nodes else 0
         worth = enabled & ~sleep
         if not worth:
@@ -91,10 +100,20 @@ class Search:
             chosen = current
         else:
             chosen = members[_lowest(worth)]
-        self.nodes.append(Node(enabled, sleep, chosen.index))
+        self.nodes.append(Node(enabled, begun, sleep, chosen.index))
         self.depth += 1
         self._pending = [member.pending for member in members]
         return chosen
+
+    def _without_younger_twins(self, members: Sequence[Member], enabled: int, begun: int) -> int:
+        """Leave out the threads before whose first step a twin has to take its own."""
+        left = enabled
+        for younger, elder in self.twins.elders:
+            if not (begun >> younger | begun >> elder) & 1 and enabled >> younger & 1:
+                left &= ~(1 << younger)
+                if members[younger].pending != members[elder].pending or not enabled >> elder & 1:
+                    self.told_apart = True
+        return left
 
     def _choose_again(self, crew: Crew) -> bool:
         """Choose at this node another thread than the one that turned out to wait."""
@@ -157,7 +176,11 @@ def _lowest(bits: int) -> int:
 
 @dataclass(frozen=True)
 class Class:
-    """Schedules that do the same, since they differ only in the order of independent steps."""
+    """Schedules that do the same.
+
+    They differ only in the order of independent steps, or in which of the threads that call the
+    same function is called A and which B.
+    """
 
     schedule: str
     """One of them, as it was run; `replay` takes it."""
@@ -323,13 +346,18 @@ def explore(
     if granularity == "switchpoint":
         check_gil()
     study = Study(files)
-    search = Search(reduction=reduction)
+    search = Search(NONE, reduction=reduction)
     with Crew(program, study, search, fine=not reduction, looks=reduction, limit=max_steps) as crew:
-        crew.visible = _seen_to_be_shared(program.setup, *program.threads.values())
+        crew.visible = study.expected()
+        twins = twins_of(program.threads.values()) if reduction else NONE
         while True:
-            search = crew.chooser = Search(reduction=reduction)
-            found = Classes(granularity, preemption_bound, crew) if reduction else Verdicts(crew)
+            search = crew.chooser = Search(twins, reduction=reduction)
+            found = (
+                Classes(granularity, preemption_bound, crew, twins) if reduction else Verdicts(crew)
+            )
             executions, complete = _walk(crew, search, found, max_executions)
+            if search.told_apart:
+                twins = NONE
             if executions:
                 break
     return Report(
@@ -345,12 +373,6 @@ def explore(
     )
 
 
-@lru_cache(maxsize=64)
-def _seen_to_be_shared(*_: object) -> set[object]:
-    """What threads of these functions were seen to share; it need not be found out again."""
-    return set()
-
-
 def _walk(
     crew: Crew, search: Search, found: Classes | Verdicts, max_executions: int | None
 ) -> tuple[int, bool]:
@@ -361,9 +383,17 @@ def _walk(
         executions += 1
         if search.depth < len(search.nodes) and not crew.stopped:
             raise RuntimeError(_CHANGED.format(crew.program.names[search.nodes[-1].chosen]))
+        if search.told_apart:
+            return 0, False
         if crew.study.grown:
             crew.study.grown = False
             return 0, False
+        if not crew.study.checked:
+            crew.study.checked = True
+            shared = _conflicts(crew.seen, set())
+            if shared != crew.visible:
+                crew.visible = shared
+                return 0, False
         unseen = _conflicts(crew.seen, crew.visible)
         if unseen:
             crew.visible |= unseen
@@ -409,10 +439,11 @@ def _conflicts(seen: Sequence[tuple[int, Access, int]], visible: set[object]) ->
 class Classes:
     """Collects what the runs of a search with reduction stand for."""
 
-    def __init__(self, granularity: str, bound: int | None, crew: Crew) -> None:
+    def __init__(self, granularity: str, bound: int | None, crew: Crew, twins: Twins) -> None:
         self.granularity = granularity
         self.bound = bound
         self.crew = crew
+        self.twins = twins
         self._classes: list[Class] = []
         self.minimal: Minimal | None = None
         self._best = (1 << 30, 0)
@@ -432,22 +463,29 @@ class Classes:
 
     def _weight(self) -> int:
         shared = self.granularity == "shared"
+        ways = namings(self.twins, {event.thread for event in self.crew.events})
         if self.bound is None and self.granularity != "switchpoint":
-            lengths = [len(member.taken) for member in self.crew.members]
-            order = counting.order_of(self.crew.events, lengths, only_events=shared)
-            return counting.linear_extensions(order)
-        return counting.schedules(self._way(shared), self.bound)
+            return ways * counting.linear_extensions(self._order(shared))
+        return ways * counting.schedules(self._way(shared), self.bound)
+
+    def _order(self, shared: bool) -> counting.Order:
+        events = self.crew.events
+        lengths = [len(member.taken) for member in self.crew.members]
+        order = counting.order_of(events, lengths, only_events=shared)
+        if not self.twins.elders:
+            return order
+        first = {event.thread: 1 if shared else event.steps for event in reversed(events)}
+        return in_turn(order, self.twins, first)
 
     def _way(self, shared: bool) -> counting.Walk:
         crew = self.crew
         lengths = [len(member.taken) for member in crew.members]
         waiting = [member.waits_for and member.waits_for.location[0][0] for member in crew.members]
-        order = counting.order_of(crew.events, lengths, only_events=shared)
         locks = counting.locks_of(crew.events, waiting, lengths, only_events=shared)
         rests = None
         if self.granularity == "switchpoint":
             rests = [member.switch_points() for member in crew.members]
-        return counting.Walk(order, locks, rests)
+        return counting.Walk(self._order(shared), locks, rests)
 
     def _consider(self, verdict: str) -> None:
         """Keep the schedule that goes wrong with the fewest preemptions, then steps."""

@@ -2,6 +2,10 @@
 
 To start two threads and to wait for their end takes longer than to explore a small program with
 them. So a thread that has nothing to do waits for more, for `LINGER` seconds, and then ends.
+
+Since exactly one of them runs at a time, they all run on one core, where the system lets us say
+so: to hand the turn over to a thread on another core means to wake that core up, which takes
+several times as long.
 """
 
 from __future__ import annotations
@@ -30,7 +34,15 @@ class Hand:
         self.work: Callable[[], object] = _nothing
         self.traced: object = None
         """Whom the thread's trace function was set for."""
+        self.core: int | None = None
+        """The core it is bound to."""
         self.ident = start_new_thread(self._serve, ())
+
+    def bind(self, core: int | None) -> None:
+        """Run on this core from now on; called in the thread itself."""
+        if core is not None and core != self.core:
+            self.core = core
+            os.sched_setaffinity(0, (core,))
 
     def _serve(self) -> None:
         while True:
@@ -62,6 +74,38 @@ def dismiss(hand: Hand) -> None:
     hand.traced = None
     with _lock:
         _idle.append(hand)
+
+
+class OneCore:
+    """Binds the calling thread to the core that it runs on, until `leave` is called."""
+
+    def __init__(self) -> None:
+        self.core: int | None = None
+        """Its number; None where the system does not tell, or does not let us choose."""
+        core = _core_here()
+        if core >= 0:
+            self._before = os.sched_getaffinity(0)
+            os.sched_setaffinity(0, (core,))
+            self.core = core
+
+    def leave(self) -> None:
+        """Let the thread run where it could before."""
+        if self.core is not None:
+            os.sched_setaffinity(0, self._before)
+
+
+def _find_core_here() -> Callable[[], int]:
+    """Look for the C library's `sched_getcpu`; where there is none, nobody knows (-1)."""
+    try:
+        from ctypes import CDLL
+
+        os.sched_getaffinity(0)
+        return CDLL(None).sched_getcpu  # type: ignore[no-any-return]
+    except (ImportError, AttributeError, OSError, TypeError):
+        return lambda: -1
+
+
+_core_here = _find_core_here()
 
 
 def _nothing() -> None:

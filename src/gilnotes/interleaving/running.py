@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gilnotes.evalloop import kind_of_callee, may_switch_after
 from gilnotes.interleaving import accesses
 from gilnotes.interleaving.cooperative import Lock, Replacement, name_locks, waiting_in
-from gilnotes.interleaving.hands import dismiss, hire
+from gilnotes.interleaving.hands import OneCore, dismiss, hire
 from gilnotes.interleaving.study import Study
 from gilnotes.interleaving.tracing import make_tracing
 
@@ -172,6 +172,7 @@ class Member:
     def _run(self) -> None:
         """Do the thread's part of one run."""
         crew = self.crew
+        self.hand.bind(crew.place.core)
         crew.tracing.begin_run(self)
         try:
             for _ in range(crew.program.times):
@@ -376,6 +377,7 @@ class Crew:
             _exploring.release()
             raise
         accesses.forget()
+        self.place = OneCore()
         self.members = [
             Member(self, index, name, body)
             for index, (name, body) in enumerate(self.program.threads.items())
@@ -395,6 +397,7 @@ class Crew:
             for member in self.members:
                 dismiss(member.hand)
         self.tracing.end()
+        self.place.leave()
         _exploring.release()
 
     lost = False

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import sys
 import types
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gilnotes.interleaving.accesses import is_library
-from gilnotes.interleaving.operands import Instruction
+from gilnotes.interleaving.accesses import is_library, key_of
+from gilnotes.interleaving.operands import Instruction, instructions
 from gilnotes.interleaving.planning import Plan, Step, plan
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Study:
         """None for code that is never under study."""
         self.grown = False
         """Whether a file was found during a run: earlier runs did not count its steps."""
+        self.checked = False
+        """Whether a run has shown which of the things expected to be shared are shared."""
+        self._expected: set[object] = set()
         nothing = Instruction(-1, "(lock)", None, "", None, (), "")
         self.lock_step = Step(nothing, _no_code.__code__)
         """The step of an operation on a lock that the standard library or glue performs."""
@@ -46,12 +50,17 @@ class Study:
         if self.files is None:
             replacement.renew()
             cls = type(program.setup())
+            self._expected = {key_of(cls, name) for name in _assigned(cls)}
             self.files = _files_of(cls) or set().union(
                 *(_files_of(function) for function in program.threads.values())
             )
             replacement.also_in(_scopes_of(cls.__mro__))
         else:
             replacement.also_in(_scopes_in(self.files))
+
+    def expected(self) -> set[object]:
+        """The keys of what threads are likely to share: what methods of the class assign."""
+        return self._expected.copy()
 
     def consider(self, frame: FrameType) -> Plan | None:
         """Decide, at the first call of a code object, whether it is under study."""
@@ -73,6 +82,20 @@ class Study:
 
 def _no_code() -> None:
     """Lend its code to steps that have none."""
+
+
+def _assigned(cls: type) -> set[str]:
+    """The names of the attributes that a class's methods assign to, after the object is made."""
+    names: set[str] = set()
+    for name, function in vars(cls).items():
+        if isinstance(function, types.FunctionType) and name not in ("__init__", "__new__"):
+            names.update(_assigned_in(function.__code__))
+    return names
+
+
+@lru_cache(maxsize=1024)
+def _assigned_in(code: CodeType) -> frozenset[str]:
+    return frozenset(i.argval for i in instructions(code) if i.opname == "STORE_ATTR")
 
 
 def _files_of(thing: Any) -> set[str]:
