@@ -141,16 +141,17 @@ def state(s):
 
 
 def written(programs: list[tuple[list[str], list[str]]]) -> str:
-    """A module of so many programs."""
-    parts = [SHARED]
+    """A module of so many programs. Two threads of one body call one function."""
+    parts = [SHARED, "\nPROGRAMS = []\n"]
     for number, bodies in enumerate(programs):
         for name, statements in zip("ab", bodies, strict=True):
             lines = [line for statement in statements for line in statement.split("; ")]
             lines.sort(key=lambda line: line != "global G")  # a declaration comes first
             body = textwrap.indent("\n".join(dict.fromkeys(lines)), "    ")
             parts.append(f"\n\ndef {name}{number}(s):\n{body}\n")
-    pairs = ", ".join(f"(a{number}, b{number})" for number in range(len(programs)))
-    return "".join([*parts, f"\n\nPROGRAMS = [{pairs}]\n"])
+        other = "a" if bodies[0] == bodies[1] else "b"
+        parts.append(f"\n\nPROGRAMS.append((a{number}, {other}{number}))\n")
+    return "".join(parts)
 
 
 @pytest.mark.parametrize("python", EVERY, ids=lambda python: python.tag)
@@ -165,9 +166,9 @@ def test_random_programs_end_as_often_in_each_state(python: Interpreter, tmp_pat
         phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],
     )
-    @given(st.sampled_from(STATEMENTS), st.sampled_from(SHORT_STATEMENTS), st.booleans())
-    def write(one: str, other: str, turned: bool) -> None:
-        programs.append(([other], [one]) if turned else ([one], [other]))
+    @given(st.sampled_from(STATEMENTS), st.sampled_from(SHORT_STATEMENTS), st.integers(0, 2))
+    def write(one: str, other: str, form: int) -> None:
+        programs.append((([one], [other]), ([other], [one]), ([other], [other]))[form])
 
     write()
     programs = list({repr(program): program for program in programs}.values())

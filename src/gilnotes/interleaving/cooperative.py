@@ -22,7 +22,7 @@ from gilnotes.interleaving.accesses import SYNCHRONIZES
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
-    from typing import Any, Callable, Iterable
+    from typing import Any, Callable, Iterable, Mapping
 
     from gilnotes.interleaving.running import Crew, Member
 
@@ -36,11 +36,13 @@ class Lock:
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
-        self.name = f"lock {crew.next_lock_number()}"
+        number = crew.next_lock_number()
+        self.name = f"lock {number}"
         self.held = False
         self.holder: Member | None = None
         self._taken_at: tuple[str, int] | None = None
-        self.location = ((("lock", id(self)), "", True),)
+        # Not by `id`: the next lock may be made where one that nobody needs any more was.
+        self.location = ((("lock", number), "", True),)
         """For `accesses.dependent`: every operation on a lock depends on every other."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
@@ -199,6 +201,7 @@ class Replacement:
         self._renewed: list[tuple[Any, str, Callable[[], object]]] = []
         self._scopes: list[int] = []
         lock, sleep, monotonic = self._lock, self._sleep, self._monotonic
+        asking = {name: self._asking(getattr(threading, name)) for name in _WHO}
         rlock = self._chosen(threading._PyRLock, threading.RLock)  # type: ignore[attr-defined]
         simple = self._chosen(queue._PySimpleQueue, queue.SimpleQueue)  # type: ignore[attr-defined]
         self._instead: dict[int, Callable[..., object]] = {
@@ -206,6 +209,7 @@ class Replacement:
             id(threading.RLock): rlock,
             id(queue.SimpleQueue): simple,
             id(time.sleep): sleep,
+            **{id(getattr(threading, name)): new for name, new in asking.items()},
         }
         for scope, name, new in (
             (vars(threading), "Lock", lock),
@@ -215,6 +219,7 @@ class Replacement:
             (vars(queue), "SimpleQueue", simple),
             (vars(queue), "time", monotonic),
             (vars(time), "sleep", sleep),
+            *((vars(threading), name, new) for name, new in asking.items()),
         ):
             self._replace(scope, name, new)
         self._replace_method(threading.Event, "is_set", _is_set)
@@ -234,18 +239,19 @@ class Replacement:
             if id(scope) in self._scopes:
                 continue
             self._scopes.append(id(scope))
-            for name, value in list(scope.items()):
-                new = self._instead.get(id(value))
-                if new is not None:
-                    self._replace(scope, name, new)
-                elif _is_made_anew(type(value)):
-                    self._undo.append((scope, name, value))
-                    self._renew(scope, name, value)
-                elif isinstance(value, type) and value.__module__ == scope["__name__"]:
-                    for attribute, inner in list(vars(value).items()):
-                        if _is_made_anew(type(inner)):
-                            self._methods.append((value, attribute, inner))
-                            self._renew(value, attribute, inner)
+            values = scope.values()
+            if not self._instead.keys().isdisjoint(map(id, values)):
+                for name, value in list(scope.items()):
+                    if id(value) in self._instead:
+                        self._replace(scope, name, self._instead[id(value)])
+            for name, value in _made_anew_in(scope):
+                self._undo.append((scope, name, value))
+                self._renew(scope, name, value)
+            for cls in [value for value in values if isinstance(value, type)]:
+                if cls.__module__ == scope["__name__"]:
+                    for name, value in _made_anew_in(vars(cls)):
+                        self._methods.append((cls, name, value))
+                        self._renew(cls, name, value)
 
     def _renew(self, owner: Any, name: str, value: Any) -> None:
         self._renewed.append((owner, name, lambda: self._anew(value)))
@@ -308,6 +314,18 @@ class Replacement:
 
         return make
 
+    def _asking(self, real: Callable[[], object]) -> Callable[[], object]:
+        """Call a function that says which thread this is, and note that somebody wanted to know."""
+
+        def ask() -> object:
+            crew = self._crew
+            if crew.member_here() is not None and not crew.told_apart:
+                caller = sys._getframe(1).f_globals.get("__name__")
+                crew.told_apart = caller not in SYNCHRONIZES  # an RLock does so every time
+            return real()
+
+        return ask
+
     def _sleep(self, seconds: float) -> None:
         member = self._crew.member_here()
         if member is None:
@@ -331,10 +349,20 @@ class Replacement:
         return start
 
 
+_WHO = ("get_ident", "get_native_id", "current_thread")
+
+
 def _is_set(event: threading.Event) -> bool:
     """`Event.is_set`, which looks without taking the lock; here it has to be seen looking."""
     with event._cond:  # type: ignore[attr-defined]
         return event._flag  # type: ignore[attr-defined, no-any-return]
+
+
+def _made_anew_in(scope: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Find the locks and the like among the names of a module or class."""
+    if not any(map(_is_made_anew, set(map(type, scope.values())))):
+        return []  # as most often, and it is soon seen
+    return [(name, value) for name, value in scope.items() if _is_made_anew(type(value))]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -60,8 +60,6 @@ class Search:
         self.depth = 0
         self.twins = twins
         self.reduction = reduction
-        self.told_apart = False
-        """Whether twins did not do the same, so that all schedules have to be run."""
         self._pending: list[tuple[Location, ...]] = []
         """What the threads' next steps touched at the last node, in the run that is under way."""
         self._retracted = False
@@ -89,7 +87,7 @@ class Search:
             return None
         begun = self.nodes[-1].begun | 1 << self.nodes[-1].chosen if self.nodes else 0
         if self.twins.elders:
-            enabled = self._without_younger_twins(members, enabled, begun)
+            enabled = self._without_younger_twins(crew, enabled, begun)
         sleep = self._asleep() if self.reduction and self.nodes else 0
         worth = enabled & ~sleep
         if not worth:
@@ -105,14 +103,14 @@ class Search:
         self._pending = [member.pending for member in members]
         return chosen
 
-    def _without_younger_twins(self, members: Sequence[Member], enabled: int, begun: int) -> int:
+    def _without_younger_twins(self, crew: Crew, enabled: int, begun: int) -> int:
         """Leave out the threads before whose first step a twin has to take its own."""
-        left = enabled
+        members, left = crew.members, enabled
         for younger, elder in self.twins.elders:
             if not (begun >> younger | begun >> elder) & 1 and enabled >> younger & 1:
                 left &= ~(1 << younger)
                 if members[younger].pending != members[elder].pending or not enabled >> elder & 1:
-                    self.told_apart = True
+                    crew.told_apart = True
         return left
 
     def _choose_again(self, crew: Crew) -> bool:
@@ -356,7 +354,7 @@ def explore(
                 Classes(granularity, preemption_bound, crew, twins) if reduction else Verdicts(crew)
             )
             executions, complete = _walk(crew, search, found, max_executions)
-            if search.told_apart:
+            if crew.told_apart:
                 twins = NONE
             if executions:
                 break
@@ -383,12 +381,12 @@ def _walk(
         executions += 1
         if search.depth < len(search.nodes) and not crew.stopped:
             raise RuntimeError(_CHANGED.format(crew.program.names[search.nodes[-1].chosen]))
-        if search.told_apart:
+        if crew.told_apart and search.twins.elders:
             return 0, False
         if crew.study.grown:
             crew.study.grown = False
             return 0, False
-        if not crew.study.checked:
+        if crew.looks and not crew.study.checked:
             crew.study.checked = True
             shared = _conflicts(crew.seen, set())
             if shared != crew.visible:

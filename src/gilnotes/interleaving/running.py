@@ -16,7 +16,7 @@ from gilnotes.evalloop import kind_of_callee, may_switch_after
 from gilnotes.interleaving import accesses
 from gilnotes.interleaving.cooperative import Lock, Replacement, name_locks, waiting_in
 from gilnotes.interleaving.hands import OneCore, dismiss, hire
-from gilnotes.interleaving.study import Study
+from gilnotes.interleaving.study import LOCK_STEP, Study
 from gilnotes.interleaving.tracing import make_tracing
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ class Member:
                 raise Abandoned
             return
         belongs, self._open = self._open, False
-        step = self.taken.pop() if belongs else crew.study.lock_step
+        step = self.taken.pop() if belongs else LOCK_STEP
         doing, line = self.doing, 0
         if crew.fine and crew.looks:
             if belongs:
@@ -348,6 +348,8 @@ class Crew:
         self.limit = limit
         self.visible: set[object] = set()
         """The keys of accesses that wait for their turn."""
+        self.told_apart = False
+        """Whether a thread has asked who it is: then no two do the same for sure (`twins`)."""
         self.abandoned = False
         self.shared: Any = None
         self.events: list[Event] = []
@@ -371,11 +373,6 @@ class Crew:
     def __enter__(self) -> Crew:
         if not _exploring.acquire(blocking=False):
             raise RuntimeError("a program is being studied already: one at a time in a process")
-        try:
-            self.tracing = make_tracing(self)
-        except RuntimeError:
-            _exploring.release()
-            raise
         accesses.forget()
         self.place = OneCore()
         self.members = [
@@ -386,17 +383,21 @@ class Crew:
         self.replacement = Replacement(self)
         try:
             self.study.begin(self.program, self.replacement)
+            self.tracing = make_tracing(self)
         except BaseException:
-            self.__exit__()
+            self._leave()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.tracing.end()
+        self._leave()
+
+    def _leave(self) -> None:
         self.replacement.undo()
         if not self.lost:
             for member in self.members:
                 dismiss(member.hand)
-        self.tracing.end()
         self.place.leave()
         _exploring.release()
 

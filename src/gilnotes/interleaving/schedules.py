@@ -8,8 +8,7 @@ is all that it has left.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Iterable, Iterator, Sequence
@@ -23,8 +22,7 @@ KINDS = ("read", "add", "write", "call", "acquire", "release", "end")
 _TURN = re.compile(r"(\w+?)(?:\.(\w+)|\*(\d+))")
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """One word of a schedule."""
 
     thread: str

@@ -32,16 +32,12 @@ class Study:
 
     def __init__(self, files: Iterable[str] | None = None) -> None:
         self.files: set[str] | None = None if files is None else set(files)
-        self.plans: dict[CodeType, Plan | None] = {}
-        """None for code that is never under study."""
+        self.plans: dict[CodeType, Plan] = {}
         self.grown = False
         """Whether a file was found during a run: earlier runs did not count its steps."""
         self.checked = False
         """Whether a run has shown which of the things expected to be shared are shared."""
         self._expected: set[object] = set()
-        nothing = Instruction(-1, "(lock)", None, "", None, (), "")
-        self.lock_step = Step(nothing, _no_code.__code__)
-        """The step of an operation on a lock that the standard library or glue performs."""
 
     def begin(self, program: Program, replacement: Replacement) -> None:
         """Find out what to study; put cooperative locks into the modules it comes from."""
@@ -62,6 +58,11 @@ class Study:
         """The keys of what threads are likely to share: what methods of the class assign."""
         return self._expected.copy()
 
+    def never(self, code: CodeType) -> bool:
+        """Tell whether code is never under study: the standard library's, and our own."""
+        name = code.co_filename
+        return (name.startswith(_OURS) or is_library(name)) and name not in (self.files or ())
+
     def consider(self, frame: FrameType) -> Plan | None:
         """Decide, at the first call of a code object, whether it is under study."""
         files = self.files or set()  # none while the threads are being started
@@ -69,8 +70,8 @@ class Study:
         name = code.co_filename
         if name in files:
             self.plans[code] = plan(code)
-        elif name.startswith(_OURS) or is_library(name):
-            self.plans[code] = None
+        elif self.never(code):
+            return None
         elif frame.f_back is not None and self.plans.get(frame.f_back.f_code):
             files.add(name)
             self.grown = True
@@ -82,6 +83,10 @@ class Study:
 
 def _no_code() -> None:
     """Lend its code to steps that have none."""
+
+
+LOCK_STEP = Step(Instruction(-1, "(lock)", None, "", None, (), ""), _no_code.__code__)
+"""The step of an operation on a lock that the standard library or glue performs."""
 
 
 def _assigned(cls: type) -> set[str]:
@@ -108,7 +113,7 @@ def _files_of(thing: Any) -> set[str]:
         )
     functions = (
         getattr(value, "fget", None) or getattr(value, "__func__", value)
-        for cls in thing.__mro__
+        for cls in thing.__mro__[:-1]  # not `object`
         for value in vars(cls).values()
     )
     names = {f.__code__.co_filename for f in functions if isinstance(f, types.FunctionType)}

@@ -129,12 +129,14 @@ class Monitoring:
         """Nothing to do: all threads are monitored."""
 
     def _on_start(self, code: CodeType, _: int) -> object:
+        study = self.crew.study
+        plan = study.plans.get(code)
+        if plan is None and study.never(code):
+            return monitoring.DISABLE
         member = self.crew.members_by_ident.get(get_ident())
         if member is None:
             return None
         frame = sys._getframe(1)
-        study = self.crew.study
-        plan = study.plans.get(code)
         if plan is None:
             plan = study.consider(frame)
             if plan:
@@ -144,8 +146,6 @@ class Monitoring:
                 self.monitored.append(code)
         if plan:
             member.entered(frame, plan)
-        elif code in study.plans:
-            return monitoring.DISABLE  # never under study
         return None
 
     def _on_throw(self, code: CodeType, _: int, __: BaseException) -> None:

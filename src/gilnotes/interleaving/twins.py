@@ -1,6 +1,7 @@
 """Threads that call the same function: only schedules in which they begin in turn have to be run.
 
-Nothing tells such twins apart. So every schedule in which B begins before A is one in which A
+Nothing tells such twins apart, unless they ask which thread they are: then they are none, and all
+schedules are run. So every schedule in which B begins before A is one in which A
 begins before B, with the names exchanged: it need not be run, but it counts. Source of the idea:
 Clarke, Enders, Filkorn and Jha, *Exploiting Symmetry in Temporal Logic Model Checking*, 1996.
 """
