@@ -140,7 +140,7 @@ def state(s):
 '''
 
 
-def written(programs: list[tuple[list[str], list[str]]]) -> str:
+def written(programs: list[tuple[list[str], ...]]) -> str:
     """A module of so many programs. Two threads of one body call one function."""
     parts = [SHARED, "\nPROGRAMS = []\n"]
     for number, bodies in enumerate(programs):
@@ -156,7 +156,7 @@ def written(programs: list[tuple[list[str], list[str]]]) -> str:
 
 @pytest.mark.parametrize("python", EVERY, ids=lambda python: python.tag)
 def test_random_programs_end_as_often_in_each_state(python: Interpreter, tmp_path: Path) -> None:
-    programs: list[tuple[list[str], list[str]]] = []
+    programs: list[tuple[list[str], ...]] = []
 
     # Hypothesis writes them, others for each version; all are then run in one process.
     @seed(EVERY.index(python))
@@ -166,15 +166,20 @@ def test_random_programs_end_as_often_in_each_state(python: Interpreter, tmp_pat
         phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],
     )
-    @given(st.sampled_from(STATEMENTS), st.sampled_from(SHORT_STATEMENTS), st.integers(0, 2))
-    def write(one: str, other: str, form: int) -> None:
-        programs.append((([one], [other]), ([other], [one]), ([other], [other]))[form])
+    @given(
+        st.sampled_from(STATEMENTS + 3 * SHORT_STATEMENTS),
+        st.sampled_from(SHORT_STATEMENTS),
+        st.sampled_from(("first", "second", "twins")),
+    )
+    def write(one: str, short: str, order: str) -> None:
+        pairs = {"first": (one, short), "second": (short, one), "twins": (short, short)}
+        programs.append(tuple([statement] for statement in pairs[order]))
 
     write()
     programs = list({repr(program): program for program in programs}.values())
     module = tmp_path / "programs.py"
     module.write_text(written(programs), "utf-8")
-    most, enough = (1000, 10) if python.free_threaded else (3500, 20)
+    most, enough = (1000, 15) if python.free_threaded else (3500, 32)
     command = [str(SAMPLES / "compare.py"), str(module), str(most), str(enough)]
     found = json.loads(interpreters.run(python, command, timeout=300).stdout)
     assert len(found) == enough
