@@ -38,7 +38,10 @@ class Access(NamedTuple):
     @property
     def writes(self) -> bool:
         """Whether it changes anything."""
-        return any(location[2] for location in self.locations)
+        for location in self.locations:
+            if location[2]:
+                return True
+        return False
 
     @property
     def kind(self) -> str:
@@ -170,6 +173,7 @@ def _form(cls: type, name: str) -> tuple[str, tuple[str, str, str], type | None]
 def forget() -> None:
     """Forget what was known of classes and objects: both may have changed since."""
     _form.cache_clear()
+    _writes_by_code.cache_clear()
     can_change.cache_clear()
     _ALIASES.clear()
 
@@ -181,15 +185,20 @@ def write_attribute(owner: Any, name: str) -> Access | None:
     if isinstance(owner, types.ModuleType):
         key = ("global", owner.__name__, name)
         return Access(key, ((id(owner.__dict__), name, True),), owner.__dict__, name)
-    cls = type(owner)
     if isinstance(owner, type):
         return Access(key_of(owner, name), ((id(owner), name, True),), owner, name)
-    if _is_python(cls, "__setattr__"):
+    cls: Any = type(owner)
+    if _writes_by_code(cls, name):
         return None  # what it does is traced
-    found = _in_class(cls, name)
-    if hasattr(type(found), "__set__") and not isinstance(found, _C_ATTRIBUTES):
-        return None
     return Access(key_of(cls, name), ((id(owner), name, True),), owner, name)
+
+
+@functools.lru_cache(maxsize=1024)
+def _writes_by_code(cls: type, name: str) -> bool:
+    found = _in_class(cls, name)
+    return _is_python(cls, "__setattr__") or (
+        hasattr(type(found), "__set__") and not isinstance(found, _C_ATTRIBUTES)
+    )
 
 
 def key_of(cls: type, name: str) -> tuple[str, str, str]:

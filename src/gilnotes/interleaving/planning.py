@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gilnotes.interleaving.accesses import (
+    IMMUTABLE,
     MISSING,
     Access,
     access_item,
@@ -311,9 +312,12 @@ def _values(instruction: Instruction) -> Look | None:
         return None
 
     def look(_: FrameType, values: Values) -> Access | None:
-        return together(
-            [touch(values.get(symbol, MISSING), writes=writes) for symbol, writes in looked_at]
-        )
+        found = None
+        for symbol, writes in looked_at:
+            value = values.get(symbol, MISSING)
+            if type(value) not in IMMUTABLE or value is MISSING:
+                found = together((found, touch(value, writes=writes)))
+        return found
 
     return look
 
