@@ -38,7 +38,7 @@ class Access(NamedTuple):
     @property
     def writes(self) -> bool:
         """Whether it changes anything."""
-        for location in self.locations:
+        for location in self.locations:  # noqa: SIM110 - any() would take twice as long
             if location[2]:
                 return True
         return False

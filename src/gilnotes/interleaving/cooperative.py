@@ -360,9 +360,10 @@ def _is_set(event: threading.Event) -> bool:
 
 def _made_anew_in(scope: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Find the locks and the like among the names of a module or class."""
-    if not any(map(_is_made_anew, set(map(type, scope.values())))):
+    kinds: set[Any] = set(map(type, scope.values()))
+    if not any(map(_is_made_anew, kinds)):
         return []  # as most often, and it is soon seen
-    return [(name, value) for name, value in scope.items() if _is_made_anew(type(value))]
+    return [(name, value) for name, value in scope.items() if issubclass(type(value), _MADE_ANEW)]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -100,7 +100,7 @@ def _find_core_here() -> Callable[[], int]:
         from ctypes import CDLL
 
         os.sched_getaffinity(0)
-        return CDLL(None).sched_getcpu  # type: ignore[no-any-return]
+        return CDLL(None).sched_getcpu
     except (ImportError, AttributeError, OSError, TypeError):
         return lambda: -1
 
