@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script finds only its neighbors
-from benchmarks import explorers, projects
+from benchmarks import explorers, projects, visits
 from benchmarks.common import (
     ENVIRONMENT,
     ROOT,
@@ -82,6 +82,7 @@ def main() -> None:
         "growth": growth,
         "serve": serve,
         "laboratory": explorers.laboratory,
+        "pages": visits.weigh,
     }
     parser.add_argument("--rounds", type=positive, default=5, help="of each comparison (5)")
     parser.add_argument("--only", choices=topics, help="one topic instead of all")

@@ -17,6 +17,7 @@ from mkdocs.structure.files import Files, get_files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as MkDocsPage
 
+from gilnotes.site import offline
 from gilnotes.site.blocks import for_markdown_exec
 from gilnotes.site.checked import Checked, check
 from gilnotes.site.outcomes import Outcome, Record
@@ -112,6 +113,9 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
             path = Path(config.site_dir, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        if not self.serving:  # for readers; who writes wants to see each edit
+            worker = offline.service_worker(Path(config.site_dir))
+            Path(config.site_dir, offline.NAME).write_text(worker, "utf-8")
         if self.remembered:
             self.remembered.prepare()
 
