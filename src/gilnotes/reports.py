@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from gilnotes.tables import Table
@@ -42,25 +43,31 @@ def race(results: Iterable[tuple[Interpreter, Runs]]) -> Table:
     )
 
 
-def who_lost(results: Iterable[tuple[Interpreter, Runs]]) -> str:
-    """Say in words which interpreters lost updates, and which did not.
+def distribution(results: Iterable[tuple[Interpreter, Runs]]) -> Table:
+    """Put every count that `experiments.race_on` found into a table, one row an interpreter.
 
-    >>> from gilnotes import Counter, experiments, interpreters
-    >>> who_lost([(interpreters.current(), experiments.race(Counter, how_many=0))])
-    'No interpreter lost an update.'
+    >>> from gilnotes import LockingCounter, experiments, interpreters
+    >>> here = interpreters.current()
+    >>> table = distribution([(here, experiments.race(LockingCounter, runs=2, how_many=10))])
+    >>> table.rows[0][2:]
+    ('50', '0 of 2', '2 × 50')
     """
-    results = list(results)
-    lost = [python.tag for python, runs in results if runs.lost_in]
-    kept = [python.tag for python, runs in results if not runs.lost_in]
-    if not lost:
-        return "No interpreter lost an update."
-    if not kept:
-        return "Every interpreter lost updates."
-    return f"Lost updates: {_listed(lost)}. Lost none in these runs: {_listed(kept)}."
+    return Table(
+        ("interpreter", "GIL", "should be", "lost in", "found, from the smallest"),
+        tuple(
+            (
+                *_who(python),
+                str(runs.expected),
+                f"{runs.lost_in} of {len(runs.found)}",
+                _tallied(sorted(runs.found)),
+            )
+            for python, runs in results
+        ),
+    )
 
 
 def scaling(results: Iterable[tuple[Interpreter, Sequence[Scaled]]]) -> Table:
-    """Put the times of the same work on several numbers of threads into a table."""
+    """Put the time of some work on one thread, and the speed-up of more threads, into a table."""
     results = list(results)
     counts = [scaled.threads for scaled in results[0][1]]
     first, *more = (f"{count} thread{'s' if count > 1 else ''}" for count in counts)
@@ -70,7 +77,7 @@ def scaling(results: Iterable[tuple[Interpreter, Sequence[Scaled]]]) -> Table:
             (
                 *_who(python),
                 f"{rows[0].timing.median * 1000:.1f} ms",
-                *(_ratio(scaled.ratio) for scaled in rows[1:]),
+                *(_ratio(scaled.speed_up) for scaled in rows[1:]),
             )
             for python, rows in results
         ),
@@ -204,6 +211,14 @@ def _who(python: Interpreter) -> tuple[str, str]:
 
 def _first(runs: Runs) -> tuple[str, str]:
     return str(runs.found[0]), str(runs.expected - runs.found[0])
+
+
+def _tallied(numbers: Iterable[int]) -> str:
+    """List numbers that are sorted; one that comes several times is counted."""
+    groups = ((number, len(list(group))) for number, group in groupby(numbers))
+    return ", ".join(
+        f"{times} × {number}" if times > 1 else str(number) for number, times in groups
+    )
 
 
 def _ratio(ratio: Ratio) -> str:

@@ -113,7 +113,7 @@ def _add_scaling(subparsers: Subparsers) -> None:
         subparsers,
         "scaling",
         _scaling,
-        "time the same work on 1, 2 and 4 threads",
+        "measure how many times the work of one thread 2 and 4 do, in the same time",
         "  gilnotes scaling\n  gilnotes scaling --python 3.13 --python 3.13t\n",
     )
     _add_timing_options(parser)

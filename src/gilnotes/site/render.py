@@ -20,7 +20,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 from pymdownx.superfences import SuperFencesException  # type: ignore[import-untyped]
 
-from gilnotes.site import evidence, wording
+from gilnotes.site import evidence, figures, wording
 from gilnotes.site.blocks import Block
 from gilnotes.site.outcomes import Outcome, Record, rows
 
@@ -61,6 +61,9 @@ class Renderer:
         if result or any(outcome.status == "failed" for outcome in outcomes) or len(outcomes) > 1:
             options["html"] = True
             output = outcomes_html(outcomes, result or "text")
+        elif outcomes[0].block.figure:
+            options["html"] = True
+            output = figures.html(outcomes[0])
         elif options.get("html"):
             output = outcomes[0].output
         else:
@@ -114,6 +117,24 @@ class Renderer:
             return evidence.outcomes_html(self.record, self.address)
         raise SuperFencesException(
             f"an evidence fence holds the word interpreters or outcomes, not {part!r}"
+        )
+
+    def figure(self, kind: str) -> str:
+        """The picture that a fence `figure` names, from the block that it is drawn from.
+
+        Raises:
+            SuperFencesException: no block of this build is drawn so.
+        """
+        outcome = figures.first(self.record, kind)
+        if outcome is None:
+            raise SuperFencesException(
+                f'{self.url}: a figure fence names a picture, and no block has figure="{kind}"'
+            )
+        link = f'<a href="{escape(self.address(outcome.block))}">the block that measured it</a>'
+        facts = [*wording.origin([outcome]), wording.day([outcome]), link]
+        return (
+            f'<div class="block">{figures.html(outcome)}'
+            f'<p class="origin" data-search-exclude>{" · ".join(facts)}</p></div>'
         )
 
     def _links(self, outcomes: Sequence[Outcome]) -> str:
