@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gilnotes.interpreters import Interpreter
     from gilnotes.refactorings import Finding
     from gilnotes.timing import LockCost, Ratio, Scaled
+    from gilnotes.turns import Latency, Span, Track
 
 
 def race(results: Iterable[tuple[Interpreter, Runs]]) -> Table:
@@ -102,6 +103,36 @@ def lock_cost(results: Iterable[tuple[Interpreter, Sequence[LockCost]]]) -> Tabl
                 *(_ratio(cost.ratio) for cost in costs),
             )
             for python, costs in results
+        ),
+    )
+
+
+def turns(results: Iterable[tuple[Interpreter, Sequence[Track]]]) -> Table:
+    """Put the turns of threads into a table, a row a thread; moments in milliseconds."""
+    return Table(
+        ("interpreter", "GIL", "thread", "ran, in ms", "wanted to run, in ms"),
+        tuple(
+            (*_who(python), track.work, _spans(track.turns), _spans(track.waits))
+            for python, tracks in results
+            for track in tracks
+        ),
+    )
+
+
+def latency(results: Iterable[tuple[Interpreter, Sequence[Latency]]]) -> Table:
+    """Put how late a thread ran into a table: a row an interpreter, a column a switch interval."""
+    results = list(results)
+    return Table(
+        ("interpreter", "GIL", *(f"{each.switch_interval * 1e3:g} ms" for each in results[0][1])),
+        tuple(
+            (
+                *_who(python),
+                *(
+                    f"{late.median * 1e3:.2f} ms ({late.best * 1e3:.2f} to {late.worst * 1e3:.2f})"
+                    for late in (each.late for each in latencies)
+                ),
+            )
+            for python, latencies in results
         ),
     )
 
@@ -211,6 +242,10 @@ def _who(python: Interpreter) -> tuple[str, str]:
 
 def _first(runs: Runs) -> tuple[str, str]:
     return str(runs.found[0]), str(runs.expected - runs.found[0])
+
+
+def _spans(spans: Iterable[Span]) -> str:
+    return ", ".join(f"{span.begin * 1e3:.2f} to {span.end * 1e3:.2f}" for span in spans) or "–"
 
 
 def _tallied(numbers: Iterable[int]) -> str:

@@ -101,6 +101,29 @@ def read_spread(cell: str) -> Spread:
     return spread
 
 
+_SPAN = re.compile(r"([\d.]+) to ([\d.]+)")
+
+
+def read_spans(cell: str) -> tuple[tuple[float, float], ...]:
+    """Read from when to when, again and again; none from a dash.
+
+    >>> read_spans("0.02 to 5.11, 10.60 to 20.74")
+    ((0.02, 5.11), (10.6, 20.74))
+
+    Raises:
+        ValueError: the cell holds something else, or a span ends before it begins.
+    """
+    if cell == "–":
+        return ()
+    found = [_SPAN.fullmatch(part) for part in cell.split(", ")]
+    if not all(found):
+        raise ValueError(f"spans, as in '0.02 to 5.11, 10.60 to 20.74', and not {cell!r}")
+    spans = tuple((float(part[1]), float(part[2])) for part in found if part)
+    if any(end < begin for begin, end in spans):
+        raise ValueError(f"a span ends before it begins: {cell!r}")
+    return spans
+
+
 def listed(words: list[str]) -> str:
     """Join words as a sentence does: `3.8, 3.9 and 3.13t`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gilnotes.site.numbers import Spread, Titled, listed, read_counts, read_spread
+from gilnotes.site.numbers import Spread, Titled, listed, read_counts, read_spans, read_spread
 from gilnotes.site.svg import FAINT, QUIET, WITH_GIL, WITHOUT_GIL
 from gilnotes.tables import Table
 
@@ -72,24 +72,19 @@ def lost_updates(tables: Sequence[Titled]) -> Plot:
 
 
 def _draw_lost_updates(rows: Sequence[_Found]) -> Figure:
-    step, expected = 21, max(row.expected for row in rows)
-    figure = _sheet(34 + step * len(rows) + 38)
-    axes = _axes(figure, left=88, right=62, top=20, bottom=38)
+    expected = max(row.expected for row in rows)
+    figure, axes = _list_of([(row.who, row.gil) for row in rows], right=62)
     axes.set_xlim(0, expected)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
     _ticks(axes, [0, expected // 2, expected], "{:,}")
     axes.set_xlabel("found, a mark for each run", labelpad=3)
     axes.axvline(expected, color=QUIET, linewidth=1, dashes=(3, 2), clip_on=False)
     axes.annotate("right", (expected, -0.5), (0, 4), textcoords="offset points", ha="center")
     axes.annotate("lost in", (expected, -0.5), (58, 4), textcoords="offset points", ha="right")
     for number, row in enumerate(rows):
-        axes.axhline(number, color=FAINT, linewidth=1, zorder=0)
         places = [number + _aside(index) for index in range(len(row.counts))]
         _marks(axes, sorted(row.counts), places, row.gil)
-        label = row.who if row.gil else f"{row.who}, no GIL"
-        axes.text(-8 / 208 * expected, number, label, ha="right", va="center")
         share = f"{row.lost_in} of {len(row.counts)}"
-        axes.text(expected * (1 + 58 / 208), number, share, ha="right", va="center")
+        axes.annotate(share, (expected, number), (58, 0), **_BESIDE, ha="right")
     return figure
 
 
@@ -142,13 +137,13 @@ def _span(values: Sequence[float]) -> str:
 
 def _draw_speed_up(panels: Mapping[str, Sequence[_Sped]]) -> Figure:
     figure = _sheet(196)
-    room = (WIDTH - 10) / len(panels)
+    room = (WIDTH - 12) / len(panels)
     every = [row for rows in panels.values() for row in rows]
     most = max(number for row in every for number in row.threads)
     top = max(most + 0.3, *(spread.highest for row in every for spread in row.spreads))
     for index, (title, rows) in enumerate(panels.items()):
-        left = 10 + room * index
-        axes = _axes(figure, left=left, right=WIDTH - left - room + 52, top=26, bottom=38)
+        left = 12 + room * index
+        axes = _axes(figure, left=left, right=WIDTH - left - room + 58, top=26, bottom=38)
         axes.set_xlim(0.7, most)
         axes.set_ylim(0, top)
         _ticks(axes, rows[0].threads, "{:g}")
@@ -158,6 +153,8 @@ def _draw_speed_up(panels: Mapping[str, Sequence[_Sped]]) -> Figure:
             axes.annotate(f"{number}", (0.7, number), (-3, 0), **_BESIDE, ha="right")
         axes.annotate(title, (0.7, top), (-9, 12), **_BESIDE, ha="left")
         axes.plot([1, most], [1, most], color=QUIET, linewidth=1, dashes=(1, 2))
+        if index == 0:
+            axes.annotate("ideal", (most * 0.85, most * 0.85), (-5, 2), **_BESIDE, ha="right")
         ends: dict[bool, list[float]] = {}
         for number, row in enumerate(rows):
             aside = 0.05 * (number - (len(rows) - 1) / 2)  # so that those beside it are seen
@@ -187,12 +184,243 @@ def _label_ends(axes: Axes, x: float, heights: Mapping[bool, float]) -> None:
         others = [other for other, _ in places if abs(other - height) < letters]
         shift = (number - (len(places) - 1) / 2) * letters if len(others) > 1 else 0
         at = sum(others) / len(others) + shift
-        label = "GIL on" if gil else "no GIL"
+        label = _gil_of(gil)
         color = WITH_GIL if gil else WITHOUT_GIL
         axes.annotate(label, (x, at), (7, 0), **_BESIDE, ha="left", color=color)
 
 
+# -- what a lock costs
+
+
+@dataclass(frozen=True)
+class _Cost:
+    who: str
+    gil: bool
+    spreads: tuple[Spread, ...]
+    """One for each number of threads."""
+
+
+def lock_cost(tables: Sequence[Titled]) -> Plot:
+    """A row an interpreter, a mark for each number of threads: the table of `reports.lock_cost`."""
+    (table,) = (titled.table for titled in tables)
+    numbers = table.header[3:]
+    rows = [
+        _Cost(row[0], _gil(row), tuple(map(read_spread, row[3:])))
+        for row in _rows(table, len(table.header))
+    ]
+    says = [
+        f"{number}: {_span([row.spreads[index].median for row in rows])} times as long as without."
+        for index, number in enumerate(numbers)
+    ]
+    worst = max(rows, key=lambda row: row.spreads[-1].median)
+    says.append(f"It costs most on {worst.who}, with {numbers[-1]}.")
+    return Plot(
+        "How long an increment with a lock takes",
+        " ".join(says),
+        lambda: _draw_lock_cost(rows, numbers),
+    )
+
+
+def _draw_lock_cost(rows: Sequence[_Cost], numbers: Sequence[str]) -> Figure:
+    figure, axes = _list_of([(row.who, row.gil) for row in rows], right=16)
+    every = [spread for row in rows for spread in row.spreads]
+    least, most = min(1, *(each.lowest for each in every)), max(each.highest for each in every)
+    axes.set_xscale("log")
+    axes.set_xlim(least, most)
+    axes.minorticks_off()
+    _ticks(axes, [tick for tick in _ROUND if least <= tick <= most], "{:g}")
+    axes.set_xlabel("times as long as without a lock", labelpad=3)
+    for row, cost in enumerate(rows):
+        for index, spread in enumerate(cost.spreads):
+            y = row + 0.36 * (index / max(1, len(numbers) - 1) - 0.5)
+            color = WITH_GIL if cost.gil else WITHOUT_GIL
+            axes.plot([spread.lowest, spread.highest], [y, y], color=color, linewidth=1)
+            axes.plot(spread.median, y, _SHAPES[index], color=color, markersize=4.5, **_FLAT)
+    for index, number in enumerate(numbers):
+        at = (90 * index, 8)
+        axes.annotate(number, (least, -0.5), (at[0] + 8, at[1]), **_BESIDE, ha="left")
+        axes.plot(
+            *_beside(axes, least, -0.5, at), _SHAPES[index], color=QUIET, markersize=4.5, **_FLAT
+        )
+    return figure
+
+
+# -- who runs when
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """What one thread did, in milliseconds."""
+
+    who: str
+    gil: bool
+    work: str
+    turns: tuple[tuple[float, float], ...]
+    waits: tuple[tuple[float, float], ...]
+
+
+def turns(tables: Sequence[Titled]) -> Plot:
+    """A panel for each kind of work and interpreter, a lane a thread: tables of `reports.turns`."""
+    panels: dict[str, list[_Lane]] = {}
+    says = []
+    for titled in tables:
+        on: dict[str, list[_Lane]] = {}
+        for row in _rows(titled.table, 5):
+            lane = _Lane(row[0], _gil(row), row[2], read_spans(row[3]), read_spans(row[4]))
+            on.setdefault(f"{lane.who}, {_gil_of(lane.gil)}", []).append(lane)
+        panels.update({f"{titled.title}: {who}": lanes for who, lanes in on.items()})
+        each = "; ".join(f"{who}, {_said(lanes)}" for who, lanes in on.items())
+        says.append(f"{titled.title}: {each}.")
+    return Plot("Who ran when", " ".join(says), lambda: _draw_turns(panels))
+
+
+def _said(lanes: Sequence[_Lane]) -> str:
+    waiting = [last - first for lane in lanes if lane.work == "waits" for first, last in lane.waits]
+    if waiting:
+        return f"its turn came up to {max(waiting):.1f} ms late"
+    end = max(span[1] for lane in lanes for span in (*lane.turns, *lane.waits))
+    both = sum(
+        max(0.0, min(mine[1], other[1]) - max(mine[0], other[0]))
+        for mine in lanes[0].turns
+        for other in lanes[-1].turns
+    )
+    return f"both ran at the same time for {both:.1f} of {end:.1f} ms"
+
+
+def _draw_turns(panels: Mapping[str, Sequence[_Lane]]) -> Figure:
+    lane, gap = 17, 26
+    lanes = sum(map(len, panels.values()))
+    height = lane * lanes + gap * len(panels)
+    figure = _sheet(height + 40)
+    axes = _axes(figure, left=62, right=8, top=0, bottom=40)
+    spans = [span for each in panels.values() for row in each for span in (*row.turns, *row.waits)]
+    end = max(last for _, last in spans)
+    axes.set_xlim(0, end)
+    axes.set_ylim(height, 0)
+    axes.set_xlabel("milliseconds; a bar: it runs, a line: it wants to", labelpad=3)
+    thinnest = 1.5 * end / axes.bbox.width
+    y = 0.0
+    for name, rows in panels.items():
+        axes.annotate(name, (0, y + gap - 9), (-62, 0), **_BESIDE, ha="left")
+        y += gap
+        for thread, row in zip("ABCDEFGH", rows, strict=False):
+            y += lane
+            middle = y - lane / 2
+            color = WITH_GIL if row.gil else WITHOUT_GIL
+            axes.annotate(f"{thread} {row.work}", (0, middle), (-62, 0), **_BESIDE, ha="left")
+            axes.plot([0, end], [y - 2, y - 2], color=FAINT, linewidth=1)
+            for first, last in row.waits:
+                axes.plot([first, last], [middle, middle], color=color, linewidth=1)
+            for first, last in row.turns:
+                axes.barh(middle, max(last - first, thinnest), 10, first, color=color)
+    return figure
+
+
+# -- how late a thread runs
+
+
+@dataclass(frozen=True)
+class _Late:
+    who: str
+    gil: bool
+    spreads: tuple[Spread, ...]
+    """In milliseconds, one for each switch interval."""
+
+
+def latency(tables: Sequence[Titled]) -> Plot:
+    """A line an interpreter, over the switch interval: the table of `reports.latency`."""
+    (table,) = (titled.table for titled in tables)
+    intervals = [_milliseconds(cell) for cell in table.header[2:]]
+    rows = [
+        _Late(row[0], _gil(row), tuple(map(read_spread, row[2:])))
+        for row in _rows(table, len(table.header))
+    ]
+    says = [
+        f"{row.who}, {_gil_of(row.gil)}: {row.spreads[0].median:.1f} ms late at a switch interval "
+        f"of {intervals[0]:g} ms, {row.spreads[-1].median:.1f} at {intervals[-1]:g} ms."
+        for row in rows
+    ]
+    return Plot(
+        "How late a thread ran that had waited",
+        " ".join(says),
+        lambda: _draw_latency(rows, intervals),
+    )
+
+
+def _milliseconds(cell: str) -> float:
+    number = cell.removesuffix(" ms")
+    if number == cell or not number.replace(".", "", 1).isdecimal():
+        raise ValueError(f"a column for each switch interval, as in '5 ms', and not {cell!r}")
+    return float(number)
+
+
+def _draw_latency(rows: Sequence[_Late], intervals: Sequence[float]) -> Figure:
+    figure = _sheet(226)
+    axes = _axes(figure, left=34, right=58, top=24, bottom=38)
+    every = [spread for row in rows for spread in row.spreads]
+    least = max(0.01, min(spread.lowest for spread in every))
+    most = max(intervals[-1], *(spread.highest for spread in every))
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(intervals[0] * 0.8, intervals[-1])
+    axes.set_ylim(least, most)
+    axes.minorticks_off()
+    _ticks(axes, intervals, "{:g}")
+    axes.set_yticks([])
+    axes.set_xlabel("switch interval, ms", labelpad=3)
+    axes.annotate("late by, ms", (intervals[0] * 0.8, most), (-30, 13), **_BESIDE, ha="left")
+    for tick in (tick for tick in _TENS if least <= tick <= most):
+        axes.axhline(tick, color=FAINT, linewidth=1, zorder=0, clip_on=False)
+        axes.annotate(f"{tick:g}", (intervals[0] * 0.8, tick), (-4, 0), **_BESIDE, ha="right")
+    ends = [intervals[0], intervals[-1]]
+    axes.plot(ends, ends, color=QUIET, linewidth=1, dashes=(1, 2))
+    axes.annotate("one interval", (5, 5), (6, -9), **_BESIDE, ha="left")
+    for row in rows:
+        shown = [
+            Spread(*(max(least, value) for value in (each.median, each.lowest, each.highest)))
+            for each in row.spreads
+        ]
+        _line(axes, intervals, shown, row.gil)
+        label = f"{row.who}, {_gil_of(row.gil)}"
+        color = WITH_GIL if row.gil else WITHOUT_GIL
+        axes.annotate(
+            label, (intervals[-1], shown[-1].median), (0, 13), **_BESIDE, ha="center", color=color
+        )
+    return figure
+
+
 # -- what all have in common
+
+_SHAPES = ("o", "s", "^", "v")
+"""Marks, for numbers of threads."""
+
+_FLAT: dict[str, Any] = {"markeredgewidth": 0, "clip_on": False}
+_ROUND = (0.5, 1, 2, 5, 10, 20, 50, 100)
+_TENS = (0.01, 0.1, 1, 10, 100, 1000)
+
+
+def _list_of(whom: Sequence[tuple[str, bool]], *, right: float) -> tuple[Figure, Axes]:
+    """Axes with a row for each interpreter; row 0 is the uppermost."""
+    figure = _sheet(20 + 21 * len(whom) + 38)
+    axes = _axes(figure, left=84, right=right, top=20, bottom=38)
+    axes.set_ylim(len(whom) - 0.5, -0.5)
+    for row, (who, gil) in enumerate(whom):
+        axes.axhline(row, color=FAINT, linewidth=1, zorder=0)
+        label = who if gil else f"{who}, {_gil_of(gil)}"
+        place = axes.get_yaxis_transform()
+        axes.annotate(label, (0, row), (-8, 0), place, **_BESIDE, ha="right")
+    return figure, axes
+
+
+def _beside(axes: Axes, x: float, y: float, by: tuple[float, float]) -> tuple[float, float]:
+    """The place that is so many pixels away from another."""
+    across, up = axes.transData.transform((x, y))
+    place = axes.transData.inverted().transform((across + by[0], up + by[1]))
+    return float(place[0]), float(place[1])
+
+
+def _gil_of(gil: bool) -> str:
+    return "GIL on" if gil else "no GIL"
 
 
 def _rows(table: Table, columns: int) -> tuple[tuple[str, ...], ...]:
@@ -266,5 +494,8 @@ def _marks(axes: Axes, x: Sequence[float], y: Sequence[float], gil: bool) -> Non
 PLOTS: Mapping[str, Callable[[Sequence[Titled]], Plot]] = {
     "lost-updates": lost_updates,
     "speed-up": speed_up,
+    "turns": turns,
+    "latency": latency,
+    "lock-cost": lock_cost,
 }
 """Every picture, by the name that a block's `figure=` has for it."""
