@@ -166,6 +166,9 @@ def _block(fence: Fence, file: str) -> Block | None:
         ValueError: the header is not one that would do what its author meant.
     """
     language, _, header = fence.header.partition(" ")
+    if language == "figure" and not header:
+        _one_of(*PLOTS)("figure", fence.code.strip())
+        return None
     if language.startswith("{"):
         if "python" in fence.header.casefold():
             raise ValueError('write ```python exec="on" …, without braces')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from gilnotes.site.numbers import Spread, Titled, listed, read_counts, read_spans, read_spread
@@ -49,17 +50,21 @@ class _Found:
 
 def lost_updates(tables: Sequence[Titled]) -> Plot:
     """Each run's count, a row an interpreter: the table of `reports.distribution`."""
-    (table,) = (titled.table for titled in tables)
+    table = _only(tables)
     rows = [
-        _Found(_who(row), _gil(row), _whole(row[2]), read_counts(row[4])) for row in _rows(table, 5)
+        _Found(row[0], _gil(row), _whole(row[2]), read_counts(row[4])) for row in _rows(table, 5)
     ]
     runs = max(len(row.counts) for row in rows)
     shares: dict[str, list[str]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: -row.lost_in):
         shares.setdefault(f"{row.lost_in} of {len(row.counts)} runs", []).append(row.who)
     kept = shares.pop(f"0 of {runs} runs", [])
-    says = [f"Lost updates in {share}: {listed(who)}." for share, who in shares.items()]
-    says += [f"Lost none in {runs} runs: {listed(kept)}."] * bool(kept)
+    says = []
+    if shares:
+        each = "; in ".join(f"{share}: {listed(who)}" for share, who in shares.items())
+        says.append(f"Lost updates in {each}.")
+    if kept:
+        says.append(f"Lost none in {runs} runs: {listed(kept)}.")
     fewest = min(rows, key=lambda row: min(row.counts))
     if min(fewest.counts) < fewest.expected:
         worst = f"{min(fewest.counts):,} instead of {fewest.expected:,}"
@@ -121,12 +126,10 @@ def speed_up(tables: Sequence[Titled]) -> Plot:
 
 
 def _sped(table: Table) -> list[_Sped]:
-    threads = tuple(_whole(name.split()[0]) for name in table.header[2:])
+    rows = _rows(table, 4, or_more=True)
+    threads = tuple(_whole(name.split(" ")[0]) for name in table.header[2:])
     once = Spread(1, 1, 1)
-    return [
-        _Sped(_gil(row), threads, (once, *map(read_spread, row[3:])))
-        for row in _rows(table, len(threads) + 2)
-    ]
+    return [_Sped(_gil(row), threads, (once, *map(read_spread, row[3:]))) for row in rows]
 
 
 def _span(values: Sequence[float]) -> str:
@@ -202,12 +205,12 @@ class _Cost:
 
 def lock_cost(tables: Sequence[Titled]) -> Plot:
     """A row an interpreter, a mark for each number of threads: the table of `reports.lock_cost`."""
-    (table,) = (titled.table for titled in tables)
-    numbers = table.header[3:]
+    table = _only(tables)
     rows = [
         _Cost(row[0], _gil(row), tuple(map(read_spread, row[3:])))
-        for row in _rows(table, len(table.header))
+        for row in _rows(table, 4, or_more=True)
     ]
+    numbers = table.header[3:]
     says = [
         f"{number}: {_span([row.spreads[index].median for row in rows])} times as long as without."
         for index, number in enumerate(numbers)
@@ -235,12 +238,23 @@ def _draw_lock_cost(rows: Sequence[_Cost], numbers: Sequence[str]) -> Figure:
             y = row + 0.36 * (index / max(1, len(numbers) - 1) - 0.5)
             color = WITH_GIL if cost.gil else WITHOUT_GIL
             axes.plot([spread.lowest, spread.highest], [y, y], color=color, linewidth=1)
-            axes.plot(spread.median, y, _SHAPES[index], color=color, markersize=4.5, **_FLAT)
+            axes.plot(
+                spread.median,
+                y,
+                _SHAPES[index % len(_SHAPES)],
+                color=color,
+                markersize=4.5,
+                **_FLAT,
+            )
     for index, number in enumerate(numbers):
         at = (90 * index, 8)
         axes.annotate(number, (least, -0.5), (at[0] + 8, at[1]), **_BESIDE, ha="left")
         axes.plot(
-            *_beside(axes, least, -0.5, at), _SHAPES[index], color=QUIET, markersize=4.5, **_FLAT
+            *_beside(axes, least, -0.5, at),
+            _SHAPES[index % len(_SHAPES)],
+            color=QUIET,
+            markersize=4.5,
+            **_FLAT,
         )
     return figure
 
@@ -303,8 +317,9 @@ def _draw_turns(panels: Mapping[str, Sequence[_Lane]]) -> Figure:
     for name, rows in panels.items():
         axes.annotate(name, (0, y + gap - 9), (-62, 0), **_BESIDE, ha="left")
         y += gap
-        for thread, row in zip("ABCDEFGH", rows, strict=False):
+        for number, row in enumerate(rows):
             y += lane
+            thread = ascii_uppercase[number % 26]
             middle = y - lane / 2
             color = WITH_GIL if row.gil else WITHOUT_GIL
             axes.annotate(f"{thread} {row.work}", (0, middle), (-62, 0), **_BESIDE, ha="left")
@@ -329,12 +344,12 @@ class _Late:
 
 def latency(tables: Sequence[Titled]) -> Plot:
     """A line an interpreter, over the switch interval: the table of `reports.latency`."""
-    (table,) = (titled.table for titled in tables)
-    intervals = [_milliseconds(cell) for cell in table.header[2:]]
+    table = _only(tables)
     rows = [
         _Late(row[0], _gil(row), tuple(map(read_spread, row[2:])))
-        for row in _rows(table, len(table.header))
+        for row in _rows(table, 3, or_more=True)
     ]
+    intervals = [_milliseconds(cell) for cell in table.header[2:]]
     says = [
         f"{row.who}, {_gil_of(row.gil)}: {row.spreads[0].median:.1f} ms late at a switch interval "
         f"of {intervals[0]:g} ms, {row.spreads[-1].median:.1f} at {intervals[-1]:g} ms."
@@ -423,17 +438,20 @@ def _gil_of(gil: bool) -> str:
     return "GIL on" if gil else "no GIL"
 
 
-def _rows(table: Table, columns: int) -> tuple[tuple[str, ...], ...]:
-    if len(table.header) != columns or table.header[:2] != ("interpreter", "GIL"):
+def _only(tables: Sequence[Titled]) -> Table:
+    if len(tables) != 1:
+        raise ValueError(f"it is made of one table, and not of {len(tables)}")
+    return tables[0].table
+
+
+def _rows(table: Table, columns: int, *, or_more: bool = False) -> tuple[tuple[str, ...], ...]:
+    enough = len(table.header) == columns or (or_more and len(table.header) > columns)
+    if not enough or table.header[:2] != ("interpreter", "GIL"):
         raise ValueError(
-            f"a table of {columns} columns, the first two interpreter and GIL, "
-            f"and not {', '.join(table.header)}"
+            f"a table of {columns}{' or more' * or_more} columns, the first two interpreter and "
+            f"GIL, and not {', '.join(table.header)}"
         )
     return table.rows
-
-
-def _who(row: tuple[str, ...]) -> str:
-    return row[0]
 
 
 def _gil(row: tuple[str, ...]) -> bool:
