@@ -29,6 +29,10 @@ WARM_UP = 0.1
 """Seconds that pass before the watching begins. The operating system starts threads of one process
 on one core, and takes a while to move one to another."""
 
+WINDOWS = 5
+"""How often in a row is watched. What counts is the window in which the threads ran most, taken
+together: the one that other programs disturbed least."""
+
 HICCUP = 0.5e-3
 """Seconds. A shorter gap in which no other thread had its turn is none: the operating system did
 something else for a moment, and the thread had not let go of the GIL."""
@@ -86,13 +90,14 @@ class Latency:
 
 
 def take_turns(works: Sequence[str], seconds: float = 0.06) -> tuple[Track, ...]:
-    """Let a thread for each work ("counts" or "waits") run for so many seconds, all at once.
+    """Let threads run at once, one for each work ("counts" or "waits"), and watch them for a while.
 
     >>> [track.work for track in take_turns(["counts", "waits"], seconds=0.02)]
     ['counts', 'waits']
 
     With a GIL, two that count take turns of a switch interval or so. Without, both always run.
-    A thread that is kept from running for less than `GAP` does not see it. See also `HICCUP`.
+    A thread that is kept from running for less than `GAP` does not see it. See also
+    `HICCUP` and `WINDOWS`.
 
     Raises ValueError for a work that there is not.
     """
@@ -108,7 +113,7 @@ def take_turns(works: Sequence[str], seconds: float = 0.06) -> tuple[Track, ...]
             barrier.wait()
         except BrokenBarrierError:  # not all could be started; who started them knows
             return
-        seen[index] = list(_WORKS[works[index]](started[0] + seconds))
+        seen[index] = list(_WORKS[works[index]](started[0] + WINDOWS * seconds))
 
     crew = [Member(member, index) for index in range(len(works))]
     with Joined(crew):
@@ -118,11 +123,11 @@ def take_turns(works: Sequence[str], seconds: float = 0.06) -> tuple[Track, ...]
         except BaseException:
             barrier.abort()
             raise
-    begin, every = started[0], [turn for turns in seen.values() for turn in turns]
-    return tuple(
-        _track(work, _joined(seen[index], every), begin, begin + seconds)
-        for index, work in enumerate(works)
-    )
+    every = [turn for turns in seen.values() for turn in turns]
+    turns = [(work, _joined(seen[index], every)) for index, work in enumerate(works)]
+    begins = [started[0] + number * seconds for number in range(WINDOWS)]
+    windows = [tuple(_track(*each, begin, begin + seconds) for each in turns) for begin in begins]
+    return max(windows, key=_ran)
 
 
 class Seen(NamedTuple):
@@ -153,6 +158,10 @@ def _track(work: str, seen: Sequence[Seen], begin: float, end: float) -> Track:
         tuple(_within(begin, end, ((turn.first, turn.last) for turn in seen))),
         tuple(_within(begin, end, ((turn.wanted, turn.first) for turn in seen))),
     )
+
+
+def _ran(tracks: Sequence[Track]) -> float:
+    return sum(span.seconds for track in tracks for span in track.turns)
 
 
 def _within(begin: float, end: float, moments: Iterable[tuple[float, float]]) -> Iterator[Span]:

@@ -243,7 +243,7 @@ def _draw_lock_cost(rows: Sequence[_Cost], numbers: Sequence[str]) -> Figure:
                 y,
                 _SHAPES[index % len(_SHAPES)],
                 color=color,
-                markersize=4.5,
+                markersize=5.5,
                 **_FLAT,
             )
     for index, number in enumerate(numbers):
@@ -253,7 +253,7 @@ def _draw_lock_cost(rows: Sequence[_Cost], numbers: Sequence[str]) -> Figure:
             *_beside(axes, least, -0.5, at),
             _SHAPES[index % len(_SHAPES)],
             color=QUIET,
-            markersize=4.5,
+            markersize=5.5,
             **_FLAT,
         )
     return figure
