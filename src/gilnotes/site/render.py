@@ -130,12 +130,9 @@ class Renderer:
             raise SuperFencesException(
                 f'{self.url}: a figure fence names a picture, and no block has figure="{kind}"'
             )
-        link = f'<a href="{escape(self.address(outcome.block))}">the block that measured it</a>'
-        facts = [*wording.origin([outcome]), wording.day([outcome]), link]
-        return (
-            f'<div class="block">{figures.html(outcome)}'
-            f'<p class="origin" data-search-exclude>{" · ".join(facts)}</p></div>'
-        )
+        address = escape(self.address(outcome.block))
+        link = f'<a href="{address}">the block that measured it</a>'
+        return f'<div class="block">{figures.html(outcome)}{_origin([outcome], link)}</div>'
 
     def _links(self, outcomes: Sequence[Outcome]) -> str:
         blocks = dict.fromkeys(outcome.block for outcome in outcomes)
@@ -236,14 +233,14 @@ def _message(outcome: Outcome) -> str:
     return f'<p class="failure" role="alert">{escape(str(outcome))}</p>'
 
 
-def _origin(outcomes: Sequence[Outcome]) -> str:
+def _origin(outcomes: Sequence[Outcome], link: str = "") -> str:
     """The quiet line under an outcome: who printed it, how long it took, when, and its address."""
     facts = [escape(fact) for fact in wording.origin(outcomes)]
     if facts:
         day = wording.day(outcomes)
         facts.append(f'<time datetime="{day}">{day}</time>')
         facts += ["from cache"] * wording.from_cache(outcomes)
-    link = (
+    link = link or (
         f'<a class="permalink" href="#{outcomes[0].block.anchor}">link'
         '<span class="unseen"> to this outcome</span></a>'
     )
