@@ -72,17 +72,17 @@ def markdown(table: Table) -> str:
 def html(table: Table) -> str:
     """Write the table as HTML, numbers to the right. The first column names the rows.
 
-    >>> print(html(Table(("Python", "found"), (("3.9", "444858"),))))  # doctest: +ELLIPSIS
-    <table><thead><tr><th scope="col">Python</th>...<td style="text-align: right">444858</td>...
+    >>> print(html(Table(("Python", "by"), (("3.9", "race"),))))
+    <table><thead><tr><th scope="col">Python</th> <th scope="col">by</th></tr></thead><tbody>
+    <tr><th scope="row">3.9</th> <td>race</td></tr>
+    </tbody></table>
     """
     right = [' style="text-align: right"' * table.numeric(n) for n in range(len(table.header))]
     head = (
         f'<th scope="col"{style}>{escape(cell)}</th>' for cell, style in zip(table.header, right)
     )
-    rows = (
-        f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(f"<td{style}>{escape(cell)}</td>" for cell, style in zip(row[1:], right[1:]))
-        + "</tr>"
-        for row in table.rows
-    )
-    return f"<table><thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    lines = [f"<table><thead><tr>{' '.join(head)}</tr></thead><tbody>"]
+    for first, *cells in table.rows:
+        data = (f"<td{style}>{escape(cell)}</td>" for cell, style in zip(cells, right[1:]))
+        lines.append(f'<tr><th scope="row">{escape(first)}</th> {" ".join(data)}</tr>')
+    return "\n".join([*lines, "</tbody></table>"])

@@ -146,7 +146,7 @@ def _draw_speed_up(panels: Mapping[str, Sequence[_Sped]]) -> Figure:
     top = max(most + 0.3, *(spread.highest for row in every for spread in row.spreads))
     for index, (title, rows) in enumerate(panels.items()):
         left = 12 + room * index
-        axes = _axes(figure, left=left, right=WIDTH - left - room + 58, top=26, bottom=38)
+        axes = _axes(figure, left=left, right=WIDTH - left - room + 61, top=26, bottom=38)
         axes.set_xlim(0.7, most)
         axes.set_ylim(0, top)
         _ticks(axes, rows[0].threads, "{:g}")
@@ -189,7 +189,7 @@ def _label_ends(axes: Axes, x: float, heights: Mapping[bool, float]) -> None:
         at = sum(others) / len(others) + shift
         label = _gil_of(gil)
         color = WITH_GIL if gil else WITHOUT_GIL
-        axes.annotate(label, (x, at), (7, 0), **_BESIDE, ha="left", color=color)
+        axes.annotate(label, (x, at), (10, 0), **_BESIDE, ha="left", color=color)
 
 
 # -- what a lock costs
@@ -371,7 +371,7 @@ def _milliseconds(cell: str) -> float:
 
 def _draw_latency(rows: Sequence[_Late], intervals: Sequence[float]) -> Figure:
     figure = _sheet(226)
-    axes = _axes(figure, left=34, right=58, top=24, bottom=38)
+    axes = _axes(figure, left=34, right=82, top=24, bottom=38)
     every = [spread for row in rows for spread in row.spreads]
     least = max(0.01, min(spread.lowest for spread in every))
     most = max(intervals[-1], *(spread.highest for spread in every))
@@ -398,9 +398,8 @@ def _draw_latency(rows: Sequence[_Late], intervals: Sequence[float]) -> Figure:
         _line(axes, intervals, shown, row.gil)
         label = f"{row.who}, {_gil_of(row.gil)}"
         color = WITH_GIL if row.gil else WITHOUT_GIL
-        axes.annotate(
-            label, (intervals[-1], shown[-1].median), (0, 13), **_BESIDE, ha="center", color=color
-        )
+        end = (intervals[-1], shown[-1].median)
+        axes.annotate(label, end, (7, 0), **_BESIDE, ha="left", color=color)
     return figure
 
 

@@ -58,7 +58,7 @@ def inline(draw: Callable[[], Figure], name: str, title: str) -> str:
     return (
         f'<svg viewBox="{root.attrib["viewBox"]}" role="group" '
         f'aria-labelledby="{name}-title" aria-describedby="{name}-says">'
-        f'<title id="{name}-title">{escape(title)}</title>{shapes}</svg>'
+        f'<title id="{name}-title">{escape(title)}</title>\n{shapes}</svg>'
     )
 
 
@@ -82,7 +82,8 @@ def _shapes(element: ElementTree.Element, name: str, ids: dict[str, str]) -> Ite
             target = ids[child.attrib["{http://www.w3.org/1999/xlink}href"][1:]]
             yield f'<use href="#{target}"{_at(child)}{_style(child)}/>'
         elif kind == "text":
-            yield f"<text{_at(child)}{_style(child)}>{escape(child.text or '')}</text>"
+            # A line each: what searches a page, or copies from it, keeps its words apart.
+            yield f"<text{_at(child)}{_style(child)}>{escape(child.text or '')}</text>\n"
 
 
 def _path(d: str) -> str:
