@@ -34,7 +34,7 @@ BARE = interpreters.Interpreter(
 
 
 def _turns() -> str:
-    with mock.patch.object(turns, "WARM_UP", 0.0):
+    with mock.patch.multiple(turns, WARM_UP=0.0, WINDOWS=1):
         both = turns.both_turns(seconds=0.01)
     pairs = {"Both count": both.counting, "One waits": both.waiting}
     return "\n\n".join(

@@ -22,9 +22,9 @@ def overlap(tracks: tuple[Track, ...]) -> float:
 
 class TakeTurnsTest(unittest.TestCase):
     def setUp(self) -> None:
-        warm_up = mock.patch.object(turns, "WARM_UP", 0.0)
-        warm_up.start()
-        self.addCleanup(warm_up.stop)
+        at_once = mock.patch.multiple(turns, WARM_UP=0.0, WINDOWS=1)
+        at_once.start()
+        self.addCleanup(at_once.stop)
 
     def test_spans_lie_within_the_time_and_do_not_touch_each_other(self) -> None:
         for track in take_turns(("counts", "waits"), seconds=0.05):
