@@ -105,7 +105,7 @@ def take_turns(works: Sequence[str], seconds: float = 0.06) -> tuple[Track, ...]
         if work not in _WORKS:
             raise ValueError(f"the work of a thread is {' or '.join(_WORKS)}, not {work!r}")
     started: list[float] = []
-    barrier = Barrier(len(works), action=lambda: started.append(perf_counter() + WARM_UP))
+    barrier = Barrier(len(works), action=lambda: started.append(perf_counter()))
     seen: dict[int, list[Seen]] = {}
 
     def member(index: int) -> None:
@@ -113,7 +113,8 @@ def take_turns(works: Sequence[str], seconds: float = 0.06) -> tuple[Track, ...]
             barrier.wait()
         except BrokenBarrierError:  # not all could be started; who started them knows
             return
-        seen[index] = list(_WORKS[works[index]](started[0] + WINDOWS * seconds))
+        end = started[0] + WARM_UP + WINDOWS * seconds
+        seen[index] = list(_WORKS[works[index]](started[0], end))
 
     crew = [Member(member, index) for index in range(len(works))]
     with Joined(crew):
@@ -125,8 +126,8 @@ def take_turns(works: Sequence[str], seconds: float = 0.06) -> tuple[Track, ...]
             raise
     every = [turn for turns in seen.values() for turn in turns]
     turns = [(work, _joined(seen[index], every)) for index, work in enumerate(works)]
-    begins = [started[0] + number * seconds for number in range(WINDOWS)]
-    windows = [tuple(_track(*each, begin, begin + seconds) for each in turns) for begin in begins]
+    begins = [started[0] + WARM_UP + number * seconds for number in range(WINDOWS)]
+    windows = [tuple(_track(*each, begin, seconds) for each in turns) for begin in begins]
     return max(windows, key=_ran)
 
 
@@ -152,11 +153,11 @@ def _joined(turns: Sequence[Seen], every: Sequence[Seen]) -> list[Seen]:
     return joined
 
 
-def _track(work: str, seen: Sequence[Seen], begin: float, end: float) -> Track:
+def _track(work: str, seen: Sequence[Seen], begin: float, seconds: float) -> Track:
     return Track(
         work,
-        tuple(_within(begin, end, ((turn.first, turn.last) for turn in seen))),
-        tuple(_within(begin, end, ((turn.wanted, turn.first) for turn in seen))),
+        tuple(_within(seconds, ((turn.first - begin, turn.last - begin) for turn in seen))),
+        tuple(_within(seconds, ((turn.wanted - begin, turn.first - begin) for turn in seen))),
     )
 
 
@@ -164,16 +165,18 @@ def _ran(tracks: Sequence[Track]) -> float:
     return sum(span.seconds for track in tracks for span in track.turns)
 
 
-def _within(begin: float, end: float, moments: Iterable[tuple[float, float]]) -> Iterator[Span]:
-    """Count from the beginning, and leave out what comes before it and after the end."""
-    for first, last in moments:
-        if begin < last and first < end and first < last:
-            yield Span(max(0.0, first - begin), min(last, end) - begin)
+def _within(seconds: float, spans: Iterable[tuple[float, float]]) -> Iterator[Span]:
+    """Leave out what comes before the beginning, which is 0, and after the end."""
+    for first, last in spans:
+        begin, end = max(0.0, first), min(last, seconds)
+        if begin < end:
+            yield Span(begin, end)
 
 
-def _count(end: float) -> Iterator[Seen]:
+def _count(begin: float, end: float) -> Iterator[Seen]:
     """Do nothing but look at the clock."""
-    wanted = first = last = perf_counter()
+    wanted = begin
+    first = last = perf_counter()
     while last < end:
         now = perf_counter()
         if now - last > GAP:
@@ -183,7 +186,7 @@ def _count(end: float) -> Iterator[Seen]:
     yield Seen(wanted, first, last)
 
 
-def _wait(end: float) -> Iterator[Seen]:
+def _wait(_begin: float, end: float) -> Iterator[Seen]:
     """Sleep, look at the clock, and sleep again."""
     now = perf_counter()
     while now < end:
@@ -194,7 +197,7 @@ def _wait(end: float) -> Iterator[Seen]:
         yield Seen(due, first, now)
 
 
-_WORKS: Mapping[str, Callable[[float], Iterator[Seen]]] = {"counts": _count, "waits": _wait}
+_WORKS: Mapping[str, Callable[[float, float], Iterator[Seen]]] = {"counts": _count, "waits": _wait}
 
 
 def both_turns(seconds: float = 0.06) -> Turns:
