@@ -146,13 +146,27 @@ def test_scaling_and_lock_cost_make_tables() -> None:
     assert re.split("  +", cost[0])[2:] == ["without a lock", "1 thread", "5 threads"]
 
 
+def test_turns_and_latency_make_tables() -> None:
+    turns = output("turns").splitlines()
+    assert turns[0] == "Two threads that count:"
+    assert turns[4] == "One waits:"
+    assert [line.split()[2] for line in (*turns[2:4], *turns[6:8])] == [
+        *("counts", "counts", "counts", "waits"),
+    ]
+    late = output("latency").splitlines()
+    assert re.split("  +", late[0])[2:] == ["0.5 ms", "1 ms", "2 ms", "5 ms", "10 ms", "20 ms"]
+
+
 def test_version() -> None:
     assert output("--version") == f"gilnotes {gilnotes.__version__}\n"
 
 
 @pytest.mark.parametrize(
     "name",
-    ["race", "lock", "interpreters", "scaling", "lock-cost", "switchpoints", "refactorings"],
+    [
+        *("race", "lock", "interpreters", "scaling", "lock-cost", "turns", "latency"),
+        *("switchpoints", "refactorings"),
+    ],
 )
 def test_help_names_every_command_and_each_has_its_own(name: str) -> None:
     assert name in output("--help")

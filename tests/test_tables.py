@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gilnotes.tables import Table, markdown, text
+from gilnotes.tables import Table, html, markdown, text
 
 RACE = Table(
     ("interpreter", "GIL", "found", "lost in", "ratio"),
@@ -53,3 +53,12 @@ def test_a_row_of_the_wrong_length_is_refused() -> None:
 
 def test_a_table_without_rows_is_its_header() -> None:
     assert text(Table(("a", "b"), ())) == "a  b"
+
+
+def test_html_names_its_rows_and_escapes_its_cells() -> None:
+    assert html(Table(("a", "n"), (("<b>", "3"),))).splitlines() == [
+        '<table><thead><tr><th scope="col">a</th> '
+        '<th scope="col" style="text-align: right">n</th></tr></thead><tbody>',
+        '<tr><th scope="row">&lt;b&gt;</th> <td style="text-align: right">3</td></tr>',
+        "</tbody></table>",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from gilnotes.tables import Table
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gilnotes.interpreters import Interpreter
     from gilnotes.refactorings import Finding
     from gilnotes.timing import LockCost, Ratio, Scaled
+    from gilnotes.turns import Latency, Span, Track
 
 
 def race(results: Iterable[tuple[Interpreter, Runs]]) -> Table:
@@ -42,25 +44,31 @@ def race(results: Iterable[tuple[Interpreter, Runs]]) -> Table:
     )
 
 
-def who_lost(results: Iterable[tuple[Interpreter, Runs]]) -> str:
-    """Say in words which interpreters lost updates, and which did not.
+def distribution(results: Iterable[tuple[Interpreter, Runs]]) -> Table:
+    """Put every count that `experiments.race_on` found into a table, one row an interpreter.
 
-    >>> from gilnotes import Counter, experiments, interpreters
-    >>> who_lost([(interpreters.current(), experiments.race(Counter, how_many=0))])
-    'No interpreter lost an update.'
+    >>> from gilnotes import LockingCounter, experiments, interpreters
+    >>> here = interpreters.current()
+    >>> table = distribution([(here, experiments.race(LockingCounter, runs=2, how_many=10))])
+    >>> table.rows[0][2:]
+    ('50', '0 of 2', '2 × 50')
     """
-    results = list(results)
-    lost = [python.tag for python, runs in results if runs.lost_in]
-    kept = [python.tag for python, runs in results if not runs.lost_in]
-    if not lost:
-        return "No interpreter lost an update."
-    if not kept:
-        return "Every interpreter lost updates."
-    return f"Lost updates: {_listed(lost)}. Lost none in these runs: {_listed(kept)}."
+    return Table(
+        ("interpreter", "GIL", "should be", "lost in", "found, from the smallest"),
+        tuple(
+            (
+                *_who(python),
+                str(runs.expected),
+                f"{runs.lost_in} of {len(runs.found)}",
+                _tallied(sorted(runs.found)),
+            )
+            for python, runs in results
+        ),
+    )
 
 
 def scaling(results: Iterable[tuple[Interpreter, Sequence[Scaled]]]) -> Table:
-    """Put the times of the same work on several numbers of threads into a table."""
+    """Put the time of some work on one thread, and the speed-up of more threads, into a table."""
     results = list(results)
     counts = [scaled.threads for scaled in results[0][1]]
     first, *more = (f"{count} thread{'s' if count > 1 else ''}" for count in counts)
@@ -70,7 +78,7 @@ def scaling(results: Iterable[tuple[Interpreter, Sequence[Scaled]]]) -> Table:
             (
                 *_who(python),
                 f"{rows[0].timing.median * 1000:.1f} ms",
-                *(_ratio(scaled.ratio) for scaled in rows[1:]),
+                *(_ratio(scaled.speed_up) for scaled in rows[1:]),
             )
             for python, rows in results
         ),
@@ -95,6 +103,36 @@ def lock_cost(results: Iterable[tuple[Interpreter, Sequence[LockCost]]]) -> Tabl
                 *(_ratio(cost.ratio) for cost in costs),
             )
             for python, costs in results
+        ),
+    )
+
+
+def turns(results: Iterable[tuple[Interpreter, Sequence[Track]]]) -> Table:
+    """Put the turns of threads into a table, a row a thread; moments in milliseconds."""
+    return Table(
+        ("interpreter", "GIL", "thread", "ran, in ms", "wanted to run, in ms"),
+        tuple(
+            (*_who(python), track.work, _spans(track.turns), _spans(track.waits))
+            for python, tracks in results
+            for track in tracks
+        ),
+    )
+
+
+def latency(results: Iterable[tuple[Interpreter, Sequence[Latency]]]) -> Table:
+    """Put how late a thread ran into a table: a row an interpreter, a column a switch interval."""
+    results = list(results)
+    return Table(
+        ("interpreter", "GIL", *(f"{each.switch_interval * 1e3:g} ms" for each in results[0][1])),
+        tuple(
+            (
+                *_who(python),
+                *(
+                    f"{late.median * 1e3:.2f} ms ({late.best * 1e3:.2f} to {late.worst * 1e3:.2f})"
+                    for late in (each.late for each in latencies)
+                ),
+            )
+            for python, latencies in results
         ),
     )
 
@@ -204,6 +242,18 @@ def _who(python: Interpreter) -> tuple[str, str]:
 
 def _first(runs: Runs) -> tuple[str, str]:
     return str(runs.found[0]), str(runs.expected - runs.found[0])
+
+
+def _spans(spans: Iterable[Span]) -> str:
+    return ", ".join(f"{span.begin * 1e3:.2f} to {span.end * 1e3:.2f}" for span in spans) or "–"
+
+
+def _tallied(numbers: Iterable[int]) -> str:
+    """List numbers that are sorted; one that comes several times is counted."""
+    groups = ((number, len(list(group))) for number, group in groupby(numbers))
+    return ", ".join(
+        f"{times} × {number}" if times > 1 else str(number) for number, times in groups
+    )
 
 
 def _ratio(ratio: Ratio) -> str:

@@ -1,9 +1,10 @@
-"""Tables of text: aligned for a terminal, or as Markdown."""
+"""Tables of text: aligned for a terminal, as Markdown, or as HTML."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape
 
 _NUMBER = r"[-+±]?\d+(\.\d+)?( ?(%|×|s|ms|µs|ns))?"
 _NUMERIC = re.compile(rf"({_NUMBER}( [(]?((of|to|–|±) )?{_NUMBER}[)]?|/\d+)*|[—–-])?")
@@ -66,3 +67,22 @@ def markdown(table: Table) -> str:
     )
     header, *rows = ["| " + " | ".join(line) + " |" for line in escaped]
     return "\n".join([header, "| " + " | ".join(rule) + " |", *rows])
+
+
+def html(table: Table) -> str:
+    """Write the table as HTML, numbers to the right. The first column names the rows.
+
+    >>> print(html(Table(("Python", "by"), (("3.9", "race"),))))
+    <table><thead><tr><th scope="col">Python</th> <th scope="col">by</th></tr></thead><tbody>
+    <tr><th scope="row">3.9</th> <td>race</td></tr>
+    </tbody></table>
+    """
+    right = [' style="text-align: right"' * table.numeric(n) for n in range(len(table.header))]
+    head = (
+        f'<th scope="col"{style}>{escape(cell)}</th>' for cell, style in zip(table.header, right)
+    )
+    lines = [f"<table><thead><tr>{' '.join(head)}</tr></thead><tbody>"]
+    for first, *cells in table.rows:
+        data = (f"<td{style}>{escape(cell)}</td>" for cell, style in zip(cells, right[1:]))
+        lines.append(f'<tr><th scope="row">{escape(first)}</th> {" ".join(data)}</tr>')
+    return "\n".join([*lines, "</tbody></table>"])

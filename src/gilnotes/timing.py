@@ -71,6 +71,15 @@ class Scaled:
     ratio: Ratio
     """The time with the first number of threads (one) is 1."""
 
+    @property
+    def speed_up(self) -> Ratio:
+        """How many times as much work they did as one thread would have, in the same time.
+
+        >>> Scaled(4, Timing((2.0,)), Ratio((2.0,))).speed_up.samples
+        (2.0,)
+        """
+        return Ratio(tuple(self.threads / ratio for ratio in self.ratio.samples))
+
 
 @dataclass(frozen=True)
 class Scaling:

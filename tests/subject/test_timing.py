@@ -52,6 +52,12 @@ class TimingTest(unittest.TestCase):
             ratios = tuple(time / one for time, one in zip(scaled.timing.samples, ones))
             assert scaled.ratio.samples == ratios
 
+    def test_the_speed_up_is_the_work_of_all_threads_in_the_time_of_one(self) -> None:
+        for scaled in scaling(partial(cpu_bound, 1000), repeat=3):
+            pairs = zip(scaled.speed_up.samples, scaled.ratio.samples)
+            for speed_up, ratio in pairs:
+                self.assertAlmostEqual(speed_up * ratio, scaled.threads)
+
     def test_both_scalings_take_both_kinds_of_work(self) -> None:
         both = both_scalings(n=100, seconds=0.0, repeat=2)
         for rows in (both.cpu_bound, both.waiting):

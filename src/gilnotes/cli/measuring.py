@@ -1,11 +1,11 @@
-"""The commands that measure: race, lock, scaling, lock-cost."""
+"""The commands that measure: race, lock, scaling, lock-cost, turns, latency."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from gilnotes import experiments, interpreters, reports, tables, timing
+from gilnotes import experiments, interpreters, reports, tables, timing, turns
 from gilnotes.cli.options import (
     add_python,
     chosen,
@@ -113,7 +113,7 @@ def _add_scaling(subparsers: Subparsers) -> None:
         subparsers,
         "scaling",
         _scaling,
-        "time the same work on 1, 2 and 4 threads",
+        "measure how many times the work of one thread 2 and 4 do, in the same time",
         "  gilnotes scaling\n  gilnotes scaling --python 3.13 --python 3.13t\n",
     )
     _add_timing_options(parser)
@@ -164,4 +164,56 @@ def _lock_cost(options: Namespace) -> None:
         print(tables.text(reports.lock_cost(results)))
 
 
-COMMANDS = (_add_race, _add_lock, _add_scaling, _add_lock_cost)
+# -- gilnotes turns, gilnotes latency
+
+
+def _add_turns(subparsers: Subparsers) -> None:
+    parser = command(
+        subparsers,
+        "turns",
+        _turns,
+        "watch who runs when, of two threads",
+        "  gilnotes turns\n  gilnotes turns --python 3.13 --python 3.13t\n",
+    )
+    add_python(parser)
+
+
+def _add_latency(subparsers: Subparsers) -> None:
+    parser = command(
+        subparsers,
+        "latency",
+        _latency,
+        "time how late a thread runs that has slept, at several switch intervals",
+        "  gilnotes latency\n  gilnotes latency --python 3.13 --python 3.13t\n",
+    )
+    add_python(parser)
+
+
+def _turns(options: Namespace) -> None:
+    if options.python:
+        results = turns.turns_on(chosen(options))
+    else:
+        results = [(interpreters.current(), turns.both_turns())]
+    if options.json:
+        print_json((interpreter, asdict(measured)) for interpreter, measured in results)
+    else:
+        for title, works in (("Two threads that count", "counting"), ("One waits", "waiting")):
+            rows = [(interpreter, getattr(measured, works)) for interpreter, measured in results]
+            print(f"{title}:\n{tables.text(reports.turns(rows))}")
+
+
+def _latency(options: Namespace) -> None:
+    if options.python:
+        results = turns.latency_on(chosen(options))
+    else:
+        results = [(interpreters.current(), turns.latency())]
+    if options.json:
+        print_json(
+            (interpreter, {"latencies": [asdict(latency) for latency in latencies]})
+            for interpreter, latencies in results
+        )
+    else:
+        print(tables.text(reports.latency(results)))
+
+
+COMMANDS = (_add_race, _add_lock, _add_scaling, _add_lock_cost, _add_turns, _add_latency)

@@ -19,6 +19,7 @@ from pygments.util import ClassNotFound
 
 from gilnotes import interpreters
 from gilnotes.site.fences import Fence, Unclosed, find_fences, find_headings
+from gilnotes.site.plots import PLOTS
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds a block may take where its fence names no `timeout`."""
@@ -58,6 +59,9 @@ class Block:
 
     width: int = 0
     """Columns of the terminal the block believes in (`COLUMNS`); 0: unset."""
+
+    figure: str = ""
+    """The picture that is made of the tables which the block prints; empty: none."""
 
     section: str = field(default="", compare=False)
     """The heading that the block stands under; empty above the first."""
@@ -162,6 +166,9 @@ def _block(fence: Fence, file: str) -> Block | None:
         ValueError: the header is not one that would do what its author meant.
     """
     language, _, header = fence.header.partition(" ")
+    if language == "figure" and not header:
+        _one_of(*PLOTS)("figure", fence.code.strip())
+        return None
     if language.startswith("{"):
         if "python" in fence.header.casefold():
             raise ValueError('write ```python exec="on" …, without braces')
@@ -193,13 +200,22 @@ def _block(fence: Fence, file: str) -> Block | None:
         fresh=_switch("fresh", options.get("fresh", "off")),
         session=options.get("session", ""),
         width=_whole("width", options.get("width", "0")),
+        figure=options.get("figure", ""),
         header=_header({name: value for name, value in options.items() if name not in _OURS}),
     )
+    _check(block, options)
+    return block
+
+
+def _check(block: Block, options: Mapping[str, str]) -> None:
+    """Raise ValueError for options that cannot stand together."""
     if block.python and block.session:
         raise ValueError("a block with python= runs alone and cannot be part of a session")
+    for other in ("python", "result", "html"):
+        if block.figure and other in options:
+            raise ValueError(f"figure= draws the tables that one interpreter prints; no {other}=")
     if block.claim and not re.search(r"^\s*assert\b", block.code, re.MULTILINE):
         raise ValueError("this block claims something and asserts nothing; add an assert")
-    return block
 
 
 def _anchor(block: Block, before: Sequence[Block]) -> str:
@@ -313,12 +329,13 @@ def _one_of(*choices: str) -> Callable[[str, str], str]:
     return read
 
 
-_OURS = ("python", "claim", "timeout", "fresh")
+_OURS = ("python", "claim", "timeout", "fresh", "figure")
 _READ: Mapping[str, Callable[[str, str], object]] = {
     "python": _specs,
     "claim": _text,
     "timeout": _seconds,
     "fresh": _switch,
+    "figure": _one_of(*PLOTS),
     "exec": _switch,
     "html": _switch,
     "updatetoc": _switch,

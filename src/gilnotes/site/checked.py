@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from gilnotes import interpreters
+from gilnotes.site import figures
 from gilnotes.site.blocks import Page, Problem, find_blocks
 from gilnotes.site.cache import Cache
 from gilnotes.site.outcomes import Outcome, Record
@@ -74,6 +75,7 @@ def check(
         raise LookupError(f"GILNOTES_REQUIRE: {error}") from None
     cache = None if os.environ.get("GILNOTES_CACHE") == "off" else Cache(root / CACHE)
     record = run(blocks, survey.found, cache=cache, remembered=remembered, progress=progress)
+    record = figures.checked(record)
     progress.end(len(pages), record)
     if cache and not remembered:
         cache.prune()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from gilnotes import tables
 from gilnotes.interpreters import Interpreter
 from gilnotes.site import wording
 from gilnotes.site.blocks import Block
@@ -61,18 +62,9 @@ def outcomes(record: Record) -> Table:
 
 def interpreters_html(record: Record) -> str:
     """The machine of the build, and its interpreters."""
-    table = interpreters(record)
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
-    body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        + "</tr>"
-        for first, *cells in table.rows
-    )
     return (
         f'<p class="machine">Machine: {escape(machines(record))}.</p>'
-        f'<div class="claims"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="claims">{tables.html(interpreters(record))}</div>'
     )
 
 

@@ -61,7 +61,11 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
         fences = config.mdx_configs.setdefault("pymdownx.superfences", {})
         fences.setdefault("custom_fences", []).extend(
             {"name": name, "class": name, "format": write}
-            for name, write in {"claims": self._claims, "evidence": self._evidence}.items()
+            for name, write in {
+                "claims": self._claims,
+                "evidence": self._evidence,
+                "figure": self._figure,
+            }.items()
         )
         return config
 
@@ -124,6 +128,9 @@ class GilnotesPlugin(BasePlugin[Settings]):  # type: ignore[no-untyped-call]
 
     def _evidence(self, source: str, *_: object, **__: object) -> str:
         return self.renderer.evidence(source.strip())
+
+    def _figure(self, source: str, *_: object, **__: object) -> str:
+        return self.renderer.figure(source.strip())
 
     def _published(self) -> list[Published]:
         """The pages of the site, in the order of its navigation."""

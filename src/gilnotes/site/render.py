@@ -20,7 +20,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 from pymdownx.superfences import SuperFencesException  # type: ignore[import-untyped]
 
-from gilnotes.site import evidence, wording
+from gilnotes.site import evidence, figures, wording
 from gilnotes.site.blocks import Block
 from gilnotes.site.outcomes import Outcome, Record, rows
 
@@ -61,6 +61,9 @@ class Renderer:
         if result or any(outcome.status == "failed" for outcome in outcomes) or len(outcomes) > 1:
             options["html"] = True
             output = outcomes_html(outcomes, result or "text")
+        elif outcomes[0].block.figure:
+            options["html"] = True
+            output = figures.html(outcomes[0])
         elif options.get("html"):
             output = outcomes[0].output
         else:
@@ -115,6 +118,21 @@ class Renderer:
         raise SuperFencesException(
             f"an evidence fence holds the word interpreters or outcomes, not {part!r}"
         )
+
+    def figure(self, kind: str) -> str:
+        """The picture that a fence `figure` names, from the block that it is drawn from.
+
+        Raises:
+            SuperFencesException: no block of this build is drawn so.
+        """
+        outcome = figures.first(self.record, kind)
+        if outcome is None:
+            raise SuperFencesException(
+                f'{self.url}: a figure fence names a picture, and no block has figure="{kind}"'
+            )
+        address = escape(self.address(outcome.block))
+        link = f'<a href="{address}">the block that measured it</a>'
+        return f'<div class="block">{figures.html(outcome)}{_origin([outcome], link)}</div>'
 
     def _links(self, outcomes: Sequence[Outcome]) -> str:
         blocks = dict.fromkeys(outcome.block for outcome in outcomes)
@@ -215,14 +233,14 @@ def _message(outcome: Outcome) -> str:
     return f'<p class="failure" role="alert">{escape(str(outcome))}</p>'
 
 
-def _origin(outcomes: Sequence[Outcome]) -> str:
+def _origin(outcomes: Sequence[Outcome], link: str = "") -> str:
     """The quiet line under an outcome: who printed it, how long it took, when, and its address."""
     facts = [escape(fact) for fact in wording.origin(outcomes)]
     if facts:
         day = wording.day(outcomes)
         facts.append(f'<time datetime="{day}">{day}</time>')
         facts += ["from cache"] * wording.from_cache(outcomes)
-    link = (
+    link = link or (
         f'<a class="permalink" href="#{outcomes[0].block.anchor}">link'
         '<span class="unseen"> to this outcome</span></a>'
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gilnotes import tables
-from gilnotes.site import evidence, wording
+from gilnotes.site import evidence, figures, wording
 from gilnotes.site.blocks import Block, Page
 from gilnotes.site.fences import Fence, find_fences
 from gilnotes.site.outcomes import Outcome, Record, rows
@@ -17,7 +17,7 @@ def with_outcomes(text: str, page: Page, record: Record) -> str:
     r"""Put what each block printed below its code, as text in a fence.
 
     What a block printed to be read as Markdown, a table for instance, stands there as it is. The
-    fences `claims` and `evidence` become tables. All other lines stay.
+    fences `claims`, `evidence` and `figure` become tables. All other lines stay.
 
     >>> from gilnotes.site.blocks import find_blocks
     >>> text = '```python exec="on" source="above" result="text"\nprint(6)\n```\n'
@@ -38,7 +38,7 @@ def with_outcomes(text: str, page: Page, record: Record) -> str:
         block = blocks.get(fence.line)
         if block:
             new = _block(block, record.of(str(block)))
-        elif fence.header in ("claims", "evidence"):
+        elif fence.header in ("claims", "evidence", "figure"):
             new = _table(fence, record)
         elif fence.header.startswith("python "):
             new = fenced(fence.code, "python")
@@ -80,6 +80,8 @@ def _block(block: Block, outcomes: Sequence[Outcome]) -> str:
 def _printed(outcomes: Sequence[Outcome], options: Mapping[str, str]) -> list[str]:
     language = options.get("result", "")
     if len(outcomes) == 1 and not language and outcomes[0].status == "passed":
+        if outcomes[0].block.figure:
+            return [figures.markdown(outcomes[0])]
         return [outcomes[0].output.rstrip("\n")]
     parts = []
     for row in rows(outcomes):
@@ -99,6 +101,9 @@ def _printed(outcomes: Sequence[Outcome], options: Mapping[str, str]) -> list[st
 def _table(fence: Fence, record: Record) -> str:
     if fence.header == "claims":
         return tables.markdown(_claims(record))
+    if fence.header == "figure":
+        drawn = figures.first(record, fence.code.strip())
+        return figures.markdown(drawn) if drawn else ""
     if fence.code.strip() == "interpreters":
         machine = f"Machine: {evidence.machines(record)}."
         return f"{machine}\n\n{tables.markdown(evidence.interpreters(record))}"
