@@ -179,7 +179,7 @@ def test_random_programs_end_as_often_in_each_state(python: Interpreter, tmp_pat
     programs = list({repr(program): program for program in programs}.values())
     module = tmp_path / "programs.py"
     module.write_text(written(programs), "utf-8")
-    most, enough = (1000, 15) if python.free_threaded else (3500, 32)
+    most, enough = (1000, 15) if python.free_threaded else (2500, 27)
     command = [str(SAMPLES / "compare.py"), str(module), str(most), str(enough)]
     found = json.loads(interpreters.run(python, command, timeout=300).stdout)
     assert len(found) == enough

@@ -193,7 +193,7 @@ def both_scalings(n: int = 600_000, seconds: float = 0.02, repeat: int = 5) -> S
 
 
 def lock_cost(
-    threads: Sequence[int] = (1, 5), how_many: int = 200_000, repeat: int = 5
+    threads: Sequence[int] = (1, 5), how_many: int = 60_000, repeat: int = 5
 ) -> tuple[LockCost, ...]:
     """Time ``how_many`` increments, shared out among the threads, without a lock and with one.
 

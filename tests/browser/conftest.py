@@ -63,5 +63,10 @@ def browser() -> Iterator[Browser]:
         pytest.skip(message)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        # Each page in a new profile would be kept for reading offline, with all the others:
+        # test_offline.py asks for that, the others have no use for it.
+        for name in ("new_context", "new_page"):
+            opened = functools.partial(getattr(browser, name), service_workers="block")
+            setattr(browser, name, opened)
         yield browser
         browser.close()

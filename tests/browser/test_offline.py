@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import http.server
+import itertools
+import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +40,7 @@ def served(site: Path) -> Iterator[str]:
 
 
 def test_everything_can_be_read_when_the_server_is_gone(browser: Browser, site: Path) -> None:
-    context = browser.new_context()
+    context = browser.new_context(service_workers="allow")
     page = context.new_page()
     with served(site) as address:
         page.goto(f"{address}/mutexes.html", wait_until="networkidle")
@@ -74,13 +77,16 @@ def test_a_new_build_takes_the_place_of_what_was_kept(browser: Browser, tmp_path
 
     site = tmp_path / "notes"
     site.mkdir()
+    seconds = itertools.count(int(time.time()))  # a server tells files apart by these
 
     def publish(word: str) -> None:
         text = f"<!doctype html><title>n</title><h1>{word}</h1>"
         (site / "index.html").write_text(text, "utf-8")
         (site / NAME).write_text(service_worker(site), "utf-8")
+        for path in site.iterdir():
+            os.utime(path, times=(next(seconds),) * 2)
 
-    context = browser.new_context()
+    context = browser.new_context(service_workers="allow")
     page = context.new_page()
     with served(site) as address:
         publish("old")
