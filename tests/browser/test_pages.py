@@ -56,7 +56,7 @@ def test_every_page_stands_alone_and_fits(
                 else None
             ),
         )
-        page.goto(f"{address}/{name}", wait_until="networkidle")
+        page.goto(f"{address}/{name}")
         body = page.locator("body")
         expect(body).to_have_attribute("data-md-color-scheme", "default")
         width = page.evaluate("document.documentElement.scrollWidth")
