@@ -83,3 +83,16 @@ def test_a_link_to_an_outcome_always_shows_on_a_touch_screen(
     shown = page.locator("a.permalink").first.evaluate("e => getComputedStyle(e).opacity")
     context.close()
     assert shown == "1"
+
+
+def test_nothing_moves_for_those_who_want_rest(browser: Browser, address: str) -> None:
+    moving = """() => [...document.querySelectorAll("*")].filter((e) =>
+        getComputedStyle(e).transitionDuration.split(", ").some((d) => d !== "0s")).length"""
+    counts = {}
+    for wish in ("no-preference", "reduce"):
+        page = browser.new_page(reduced_motion=wish)
+        page.goto(f"{address}/index.html")
+        counts[wish] = page.evaluate(moving)
+        page.close()
+    assert counts["no-preference"] > 0
+    assert counts["reduce"] == 0
