@@ -29,7 +29,9 @@ class Program:
 
     Each schedule is a new run: `setup()` must put everything that the threads change into its
     first state, module globals included, and the threads must do the same whenever they are
-    scheduled in the same way (no clock, no random number, no input).
+    scheduled in the same way (no clock, no random number, no input). Threads that call the same
+    function do the same, too, whichever of them comes first (`twins`); give each a function of its
+    own, say a `functools.partial`, where that is not so.
 
     Raises ValueError for a program without threads or with names that a schedule cannot hold,
     TypeError for what is no function, or no whole number.
