@@ -22,11 +22,15 @@ KILOBYTES, MILLISECONDS = 250, 1000
 """What a page may weigh, compressed, and how long its largest part may take to be painted."""
 
 WATCH = """
-window.seen = {largest: 0, shifted: 0};
+window.seen = {largest: 0, shifted: 0, moved: []};
 const watch = (type, note) => new PerformanceObserver((list) => list.getEntries().forEach(note))
   .observe({type, buffered: true});
 watch("largest-contentful-paint", (entry) => { seen.largest = entry.startTime; });
-watch("layout-shift", (entry) => { if (!entry.hadRecentInput) seen.shifted += entry.value; });
+watch("layout-shift", (entry) => {
+  if (entry.hadRecentInput) return;
+  seen.shifted += entry.value;
+  seen.moved.push(...entry.sources.map((source) => source.node?.outerHTML?.slice(0, 120) ?? "?"));
+});
 """
 
 
@@ -37,12 +41,14 @@ class Visit:
     kilobytes: float
     """Of all that the page asks for, compressed as a server would."""
     requests: int
-    elsewhere: int
+    elsewhere: tuple[str, ...]
     """Requests to other hosts."""
     milliseconds: float
     """Until the largest part was painted (largest contentful paint)."""
     shifted: float
     """Cumulative layout shift."""
+    moved: tuple[str, ...]
+    """What it was that moved."""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -105,6 +111,7 @@ def visit(browser: Browser, address: str, name: str) -> Visit:
     page.goto(f"{address}/{name}", wait_until="networkidle")
     seen: dict[str, Any] = page.evaluate("seen")
     weight = sum(len(gzip.compress(each.body(), mtime=0)) for each in loaded)
-    elsewhere = sum(not each.url.startswith(address) for each in loaded)
+    elsewhere = tuple(each.url for each in loaded if not each.url.startswith(address))
     context.close()
-    return Visit(weight / 1000, len(loaded), elsewhere, seen["largest"], seen["shifted"])
+    largest, shifted, moved = seen["largest"], seen["shifted"], tuple(seen["moved"])
+    return Visit(weight / 1000, len(loaded), elsewhere, largest, shifted, moved)

@@ -11,7 +11,7 @@ NAME = "offline.js"
 
 _TEMPLATE = Path(__file__).with_name("offline.js")
 _KEPT = frozenset((".html", ".css", ".js", ".json", ".svg", ".woff2"))
-_LEFT_OUT = ("assets/javascripts/lunr/", "outcomes")
+_LEFT_OUT = ("assets/javascripts/lunr/", "outcomes.json", "outcomes.schema.json")
 """What no page asks for: the theme's stemmers of other languages, and the record for programs."""
 
 
